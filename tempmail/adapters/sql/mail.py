@@ -1,0 +1,159 @@
+"""Messages in SQL: implements `ports.Mail`."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tempmail.adapters.sql.deleting import CHUNK, delete_from_mailbox, delete_messages
+from tempmail.adapters.sql.mailboxes import find_or_create
+from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.domain.address import object_key
+from tempmail.domain.messages import IncomingMail, Message, MessageSummary, Recipient, StoredMail
+from tempmail.errors import UnknownMailbox
+
+_LAST_ID = 2**63 - 1
+
+
+class SqlMail:
+    def __init__(self, database: Database, *, bucket: str) -> None:
+        self._database = database
+        self._bucket = bucket
+
+    async def add(self, batch: Sequence[IncomingMail]) -> list[StoredMail]:
+        return await self._database.write(_add(batch, self._bucket))
+
+    async def latest(
+        self, mailbox_id: int, *, limit: int, before_id: int | None = None, since: str | None = None
+    ) -> list[MessageSummary]:
+        params = {
+            "mailbox_id": mailbox_id,
+            "before_id": _LAST_ID if before_id is None else before_id,
+            "since": since or "",
+            "limit": limit,
+        }
+        rows = await self._database.read(one("mail.latest", params))
+        return [MessageSummary(*_columns(row)) for row in rows]
+
+    async def get(self, message_id: int) -> Message | None:
+        rows = await self._database.read(one("mail.get", {"id": message_id}))
+        return Message(*_columns(rows[0])) if rows else None
+
+    async def get_many(self, ids: Sequence[int]) -> list[Message]:
+        rows = await self._database.read(_each("mail.get", ({"id": id_} for id_ in sorted(set(ids)))))
+        return [Message(*_columns(row)) for row in rows]
+
+    async def mark_read(self, message_id: int) -> None:
+        await self._database.write(one("mail.mark_read", {"id": message_id}))
+
+    async def delete(self, message_id: int, *, now: str) -> bool:
+        return await self._database.write(delete_messages("mail.delete", {"id": message_id}, now)) > 0
+
+    async def clear(self, mailbox_id: int, *, now: str) -> int:
+        removed = 0
+        while True:
+            chunk = await self._database.write(delete_from_mailbox(mailbox_id, now))
+            removed += chunk
+            if chunk < CHUNK:
+                return removed
+
+    async def delete_received_before(self, cutoff: str, *, now: str, limit: int) -> int:
+        params = {"cutoff": cutoff, "limit": limit}
+        return await self._database.write(delete_messages("mail.delete_received_before", params, now))
+
+    async def object_keys(self, *, after: str, limit: int) -> list[tuple[str, bool]]:
+        rows = await self._database.read(one("mail.object_keys", {"after": after, "limit": limit}))
+        return [(str(row["object_key"]), bool(row["is_spooled"])) for row in rows]
+
+    async def object_key_known(self, keys: Sequence[str]) -> set[str]:
+        return await self._database.read(_known(keys))
+
+
+def _columns(row: Row) -> Iterable[Any]:
+    """A row's values; queries name their columns in the order of the record's fields."""
+    return tuple(row)  # type: ignore[arg-type]  # both drivers' rows iterate over their values
+
+
+def _each(name: str, all_params: Iterable[dict[str, object]]) -> Script[list[Row]]:
+    found: list[Row] = []
+    for params in all_params:
+        found.extend((yield Query(name, params)))
+    return found
+
+
+def _known(keys: Sequence[str]) -> Script[set[str]]:
+    known = set()
+    for key in keys:
+        if (yield Query("mail.knows_object", {"object_key": key})):
+            known.add(key)
+    return known
+
+
+def _add(batch: Sequence[IncomingMail], bucket: str) -> Script[list[StoredMail]]:
+    stored = []
+    for mail in batch:
+        boxes = yield from _mailboxes_of(mail)
+        first_address = next(iter(boxes.values()))[0]
+        key = object_key(mail.received_at, first_address, mail.uuid)
+        ids = []
+        for mailbox_id, (_, recipient) in boxes.items():
+            rows = yield Query(
+                "mail.insert",
+                {
+                    "mailbox_id": mailbox_id,
+                    "sender": mail.sender,
+                    "to_addrs": recipient.address,
+                    "subject": mail.subject,
+                    "verification_code": mail.verification_code,
+                    "preview": mail.preview,
+                    "bucket": bucket,
+                    "object_key": key,
+                    "received_at": mail.received_at,
+                    "envelope_from": mail.envelope_from,
+                    "size_bytes": mail.size_bytes,
+                    "attachment_count": mail.attachment_count,
+                    "extraction": mail.extraction,
+                },
+            )
+            ids.append(int(rows[0]["id"]))
+        yield from _spool(mail, key)
+        stored.append(StoredMail(key, tuple(ids), tuple(boxes)))
+    return stored
+
+
+def _mailboxes_of(mail: IncomingMail) -> Script[dict[int, tuple[str, Recipient]]]:
+    """Mailbox id → its address and the first recipient that means it: one copy per mailbox, in RCPT order."""
+    boxes: dict[int, tuple[str, Recipient]] = {}
+    for recipient in mail.recipients:
+        found = yield from _mailbox_for(recipient, mail.received_at)
+        if found:
+            boxes.setdefault(found[0], (found[1], recipient))
+    if not boxes:
+        raise UnknownMailbox("no such mailbox here")
+    return boxes
+
+
+def _mailbox_for(recipient: Recipient, now: str) -> Script[tuple[int, str] | None]:
+    rows = yield Query("mailboxes.resolve", {"exact": recipient.exact, "alias": recipient.alias})
+    if not rows:
+        if not recipient.may_create:
+            return None
+        row = yield from find_or_create(recipient.alias, now=now, expires_at=None)
+        return int(row["id"]), recipient.alias
+    # An exact mailbox comes before the alias rule, which could name another person's (contract D-3).
+    best = next((row for row in rows if row["address"] == recipient.exact), rows[0])
+    return int(best["id"]), str(best["address"])
+
+
+def _spool(mail: IncomingMail, key: str) -> Script[None]:
+    in_file = isinstance(mail.body, Path)
+    rows = yield Query(
+        "spool.insert",
+        {
+            "object_key": key,
+            "size_bytes": mail.size_bytes,
+            "file_name": mail.body.name if isinstance(mail.body, Path) else None,
+            "due": mail.received_at,
+        },
+    )
+    if not in_file:
+        yield Query("spool.insert_body", {"spool_id": int(rows[0]["id"]), "body": mail.body})

@@ -1,0 +1,114 @@
+"""Numbered migrations, each applied in one transaction together with its record."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from tempmail.adapters.sql.sqlite import MIN_SQLITE, connect, translate
+from tempmail.clock import Clock, stamp
+from tempmail.errors import ConfigError
+
+_FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+
+_RECORD = """create table if not exists schema_migrations (
+    version integer primary key,
+    name text not null,
+    applied_at text not null
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: int
+    name: str
+    sql: str
+
+
+def available() -> list[Migration]:
+    """The migrations of this program, in order of version."""
+    found = [
+        Migration(int(match[1]), match[2], file.read_text("utf-8"))
+        for file in resources.files(__package__).joinpath("migrations").iterdir()
+        if (match := _FILE.fullmatch(file.name))
+    ]
+    return sorted(found, key=lambda migration: migration.version)
+
+
+def migrate(path: Path, clock: Clock, migrations: list[Migration] | None = None) -> list[Migration]:
+    """Bring the database at `path` (created if missing) up to date; returns what was applied.
+
+    Safe to run by several processes at once. Raises `ConfigError` where the file is not a database, is of a newer
+    version of this program, or cannot be written; a failed migration leaves the version before it.
+    """
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise ConfigError([f"SQLite {sqlite3.sqlite_version} is too old: {'.'.join(map(str, MIN_SQLITE))} is needed."])
+    migrations = available() if migrations is None else migrations
+    try:
+        with closing(connect(path)) as connection:
+            return _apply(connection, path, clock, migrations)
+    except sqlite3.Error as exc:
+        raise ConfigError([f"DATABASE_URL: {path} cannot be used as a database ({exc}): {_hint(exc)}"]) from exc
+
+
+def _hint(error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+        return "it is another kind of file; name a new file or move this one away."
+    return f"{translate(error)}; check the folder's permissions and free space."
+
+
+def _apply(connection: sqlite3.Connection, path: Path, clock: Clock, migrations: list[Migration]) -> list[Migration]:
+    connection.execute("begin immediate")
+    connection.execute(_RECORD)
+    connection.execute("commit")
+    newest = max((migration.version for migration in migrations), default=0)
+    applied = []
+    for migration in migrations:
+        connection.execute("begin immediate")
+        try:
+            found = connection.execute("select coalesce(max(version), 0) from schema_migrations").fetchone()[0]
+            if found > newest:
+                raise ConfigError([_newer(path, found, newest)])
+            if migration.version > found:
+                for statement in statements(migration.sql):
+                    connection.execute(statement)
+                connection.execute(
+                    "insert into schema_migrations (version, name, applied_at) values (?, ?, ?)",
+                    (migration.version, migration.name, stamp(clock.now())),
+                )
+                applied.append(migration)
+            connection.execute("commit")
+        finally:
+            if connection.in_transaction:
+                connection.execute("rollback")
+    return applied
+
+
+def _newer(path: Path, found: int, newest: int) -> str:
+    return (
+        f"DATABASE_URL: {path} was written by a newer version of tempmail (schema {found}, this one knows {newest}): "
+        "install that version, or restore a backup made before the upgrade."
+    )
+
+
+def statements(sql: str) -> Iterator[str]:
+    """The statements of a script, one by one (`executescript` would commit between them)."""
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending.strip()
+            pending = ""
+    if any(line.strip() and not line.strip().startswith("--") for line in pending.splitlines()):
+        raise ValueError(f"unfinished statement: {pending.strip()[:80]}")
+
+
+def schema_text(connection: sqlite3.Connection) -> str:
+    """The whole schema as SQL: tables, then indexes, as they were declared."""
+    rows = connection.execute(
+        "select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by type desc, rowid"
+    ).fetchall()
+    return "\n\n".join(f"{row[0]};" for row in rows) + "\n"

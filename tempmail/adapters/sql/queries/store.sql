@@ -1,0 +1,3 @@
+-- name: store.ping
+-- One row, always.
+select 1 as alive;

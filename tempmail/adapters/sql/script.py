@@ -1,0 +1,54 @@
+"""Transactions as generators, so that one text of each serves every driver.
+
+A script yields queries and is sent their rows; what it returns is the transaction's result:
+
+    def _add(address: str) -> Script[int]:
+        rows = yield Query("mailboxes.insert", {"address": address})
+        return int(rows[0]["id"])
+
+A driver runs it between BEGIN and COMMIT: the SQLite one in a single hop to the connection's thread, where each await
+would cost a hop of its own. An exception in the script rolls the transaction back.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Row(Protocol):
+    """A result row; columns by name or position."""
+
+    def __getitem__(self, column: str | int, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One named query of the catalogue with its parameters."""
+
+    name: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+Rows = Sequence[Row]
+Script = Generator[Query, Rows, T]
+
+
+class Database(Protocol):
+    """A connection to one database; see `sqlite.py`."""
+
+    async def read(self, script: Script[T]) -> T:
+        """Run a script that only reads, on one consistent snapshot."""
+        ...
+
+    async def write(self, script: Script[T]) -> T:
+        """Run a script as one transaction: committed and fsynced on return, or rolled back and raised."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def one(name: str, params: Mapping[str, object] | None = None) -> Script[Rows]:
+    """A script of a single query; its rows are the result."""
+    return (yield Query(name, params or {}))

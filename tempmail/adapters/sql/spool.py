@@ -1,0 +1,100 @@
+"""The spool and the delete queue in SQL: implements `ports.Spool`."""
+
+from collections.abc import Sequence
+
+from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.ports import PendingDelete, SpoolEntry
+
+_ERROR_LENGTH = 500
+
+
+class SqlSpool:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, *, now: str, until: str, limit: int, max_bytes: int) -> list[SpoolEntry]:
+        return await self._database.write(_claim(now, until, limit, max_bytes))
+
+    async def finish(self, keys: Sequence[str], *, now: str) -> list[str]:
+        return await self._database.write(_finish(keys, now))
+
+    async def retry(self, key: str, *, error: str, due: str) -> None:
+        params = {"object_key": key, "error": error[:_ERROR_LENGTH], "due": due}
+        await self._database.write(one("spool.retry", params))
+
+    async def body(self, key: str) -> SpoolEntry | None:
+        rows = await self._database.read(one("spool.find", {"object_key": key}))
+        return _entry(rows[0], rows[0]["body"]) if rows else None
+
+    async def size(self) -> tuple[int, int]:
+        rows = await self._database.read(one("spool.size"))
+        return int(rows[0]["entries"]), int(rows[0]["bytes"])
+
+    async def file_names(self) -> set[str]:
+        return {str(row["file_name"]) for row in await self._database.read(one("spool.file_names"))}
+
+    async def claim_deletes(self, *, now: str, until: str, limit: int) -> list[PendingDelete]:
+        return await self._database.write(_claim_deletes(now, until, limit))
+
+    async def finish_deletes(self, keys: Sequence[str]) -> None:
+        await self._database.write(_finish_deletes(keys))
+
+    async def retry_delete(self, key: str, *, error: str, due: str) -> None:
+        params = {"object_key": key, "error": error[:_ERROR_LENGTH], "due": due}
+        await self._database.write(one("object_deletes.retry", params))
+
+    async def pending_deletes(self) -> int:
+        return int((await self._database.read(one("object_deletes.count")))[0]["entries"])
+
+
+def _claim(now: str, until: str, limit: int, max_bytes: int) -> Script[list[SpoolEntry]]:
+    due = yield Query("spool.due", {"now": now, "limit": limit})
+    claimed: list[SpoolEntry] = []
+    room = max_bytes
+    for candidate in due:
+        room -= int(candidate["size_bytes"])
+        if claimed and room < 0:
+            break
+        rows = yield Query("spool.claim", {"id": candidate["id"], "now": now, "until": until})
+        for row in rows:
+            body = None
+            if row["file_name"] is None:
+                body = (yield Query("spool.body", {"spool_id": candidate["id"]}))[0]["body"]
+            claimed.append(_entry(row, body))
+    return claimed
+
+
+def _finish(keys: Sequence[str], now: str) -> Script[list[str]]:
+    files = []
+    for key in keys:
+        rows = yield Query("spool.delete", {"object_key": key})
+        if not rows:
+            # Its last message was deleted while the upload was under way.
+            yield Query("object_deletes.insert", {"object_key": key, "due": now})
+        elif rows[0]["file_name"] is not None:
+            files.append(str(rows[0]["file_name"]))
+    return files
+
+
+def _claim_deletes(now: str, until: str, limit: int) -> Script[list[PendingDelete]]:
+    claimed: list[PendingDelete] = []
+    for candidate in (yield Query("object_deletes.due", {"now": now, "limit": limit})):
+        params = {"object_key": candidate["object_key"], "now": now, "until": until}
+        rows = yield Query("object_deletes.claim", params)
+        claimed.extend(PendingDelete(str(row["object_key"]), int(row["attempts"])) for row in rows)
+    return claimed
+
+
+def _finish_deletes(keys: Sequence[str]) -> Script[None]:
+    for key in keys:
+        yield Query("object_deletes.finish", {"object_key": key})
+
+
+def _entry(row: Row, body: bytes | None) -> SpoolEntry:
+    return SpoolEntry(
+        object_key=row["object_key"],
+        size_bytes=row["size_bytes"],
+        body=body,
+        file_name=row["file_name"],
+        attempts=row["attempts"],
+    )

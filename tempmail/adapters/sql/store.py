@@ -1,0 +1,46 @@
+"""The whole store in SQL: one database, its repositories, and how it is opened."""
+
+from pathlib import Path
+
+from tempmail.adapters.sql.jobs import SqlJobs
+from tempmail.adapters.sql.mail import SqlMail
+from tempmail.adapters.sql.mailboxes import SqlMailboxes
+from tempmail.adapters.sql.migrate import migrate
+from tempmail.adapters.sql.script import Database, one
+from tempmail.adapters.sql.spool import SqlSpool
+from tempmail.adapters.sql.sqlite import SqliteDatabase
+from tempmail.adapters.sql.users import SqlUsers
+from tempmail.clock import Clock
+
+DEFAULT_BUCKET = "mail-eml"
+
+
+class SqlStore:
+    """Implements `ports.Store`."""
+
+    def __init__(self, database: Database, *, bucket: str = DEFAULT_BUCKET) -> None:
+        self._database = database
+        self.mail = SqlMail(database, bucket=bucket)
+        self.mailboxes = SqlMailboxes(database)
+        self.spool = SqlSpool(database)
+        self.users = SqlUsers(database)
+        self.jobs = SqlJobs(database)
+
+    async def ping(self) -> None:
+        """A write transaction without a write: proves that the lock can be had and the file is there."""
+        await self._database.write(one("store.ping"))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def open_store(
+    path: Path, *, clock: Clock, bucket: str = DEFAULT_BUCKET, readers: int = 1, migrated: bool = False
+) -> SqlStore:
+    """The store in the SQLite file at `path`, brought up to date first unless the caller has (`migrated`).
+
+    Raises `ConfigError` (see `migrate`), `StoreUnavailable`.
+    """
+    if not migrated:
+        migrate(path, clock)
+    return SqlStore(await SqliteDatabase.open(path, readers=readers), bucket=bucket)

@@ -1,0 +1,97 @@
+"""Mail addresses: which domains are served, which mailbox an address means, and how new ones are named."""
+
+import re
+from collections.abc import Callable, Iterable
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+MAX_LOCAL_LENGTH = 64  # octets, RFC 5321 4.5.3.1.1
+DEFAULT_LOCAL_LENGTH = 8
+
+_LOCAL = re.compile(r"[a-z0-9._-]{1,64}")
+_ALIAS_SEPARATORS = ".+-"
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """(local part, domain) around the last `@`; the domain is empty where there is none.
+
+    >>> split_address("a@b@example.com")
+    ('a@b', 'example.com')
+    """
+    local, _, domain = address.rpartition("@")
+    return (local, domain) if local else (address, "")
+
+
+def alias_of(address: str) -> str:
+    """The mailbox that the original's alias rule names: the text after the last `.`, `+` or `-` of the local part.
+
+    Only where that separator is not first and text follows it; `_` does not separate. Source: freemail contract 3.
+
+    >>> alias_of("a.b-c+d@x.example"), alias_of(".x@d.example"), alias_of("x.@d.example")
+    ('d@x.example', '.x@d.example', 'x.@d.example')
+    """
+    local, domain = split_address(address.lower())
+    cut = max(local.rfind(separator) for separator in _ALIAS_SEPARATORS)
+    if cut > 0 and cut + 1 < len(local):
+        local = local[cut + 1 :]
+    return f"{local}@{domain}" if domain else local
+
+
+class ServedDomains:
+    """The domains that mail is accepted for: exact names, and `*.example.com` for its subdomains at any depth."""
+
+    def __init__(self, domains: Iterable[str]) -> None:
+        self.as_configured = tuple(domains)
+        lowered = [domain.lower() for domain in self.as_configured]
+        self._exact = frozenset(domain for domain in lowered if not domain.startswith("*."))
+        self._suffixes = tuple(domain[1:] for domain in lowered if domain.startswith("*."))
+
+    def serves(self, domain: str) -> bool:
+        domain = domain.lower()
+        return domain in self._exact or (bool(domain) and domain.endswith(self._suffixes) and domain[0] != ".")
+
+    @property
+    def concrete(self) -> tuple[str, ...]:
+        """Those that an address can be made in (no wildcards), as configured."""
+        return tuple(domain for domain in self.as_configured if not domain.startswith("*."))
+
+
+def valid_local(local: str) -> bool:
+    """Whether a caller may choose this local part (already trimmed and in lower case). Source: contract 3."""
+    return _LOCAL.fullmatch(local) is not None
+
+
+def random_local(length: int, choice: Callable[[str], str]) -> str:
+    """A random local part. `choice` picks one character: `secrets.choice`, or a test's own."""
+    return "".join(choice(ALPHABET) for _ in range(length))
+
+
+def address_in(text: str) -> str:
+    """The address in `Name <a@b>`, else the first word, in lower case; empty where there is none.
+
+    >>> address_in("Box <A@b.example>"), address_in(" a@b.example, c@d.example")
+    ('a@b.example', 'a@b.example')
+    """
+    start, end = text.rfind("<"), text.rfind(">")
+    if 0 <= start < end:
+        return text[start + 1 : end].strip().lower()
+    words = text.replace(",", " ").split(maxsplit=1)
+    return words[0].lower() if words else ""
+
+
+def object_folder(address: str) -> str:
+    """The address as a folder of object keys: characters outside `[a-z0-9@._-]` become `_`. Source: contract 4.7.
+
+    A name of dots alone would climb out of its folder, so it counts as unknown.
+    """
+    cleaned = re.sub(r"[^a-z0-9@._-]", "_", address.lower())[:200]
+    return cleaned if cleaned.strip(".") else "unknown"
+
+
+def object_key(received_at: str, address: str, uuid: str) -> str:
+    """`YYYY/MM/DD/<mailbox>/HHMMSS-<uuid>.eml` (UTC), the original's layout.
+
+    >>> object_key("2026-11-20 10:15:00", "Box@example.com", "u1")
+    '2026/11/20/box@example.com/101500-u1.eml'
+    """
+    day, _, time = received_at.partition(" ")
+    return f"{day.replace('-', '/')}/{object_folder(address)}/{time.replace(':', '')}-{uuid}.eml"

@@ -1,0 +1,133 @@
+"""The records of mail and mailboxes, as the services pass them on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One accepted RCPT.
+
+    `address`: as received, case and alias kept. `exact`: in lower case. `alias`: the mailbox that the original's alias
+    rule names (equal to `exact` where it does not apply). `may_create`: whether an unknown mailbox is created.
+    """
+
+    address: str
+    exact: str
+    alias: str
+    may_create: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMail:
+    """One mail, parsed and extracted, ready to be stored for all its recipients.
+
+    `body`: the whole message as stored (CRLF lines, dots unstuffed), or the fsynced spool file that holds it.
+    `uuid` makes the object key; the key's date comes from `received_at` (stamp), its folder from the first mailbox.
+    `extraction`: the full result as JSON, or None where nothing was found.
+    """
+
+    recipients: tuple[Recipient, ...]
+    uuid: str
+    envelope_from: str
+    sender: str
+    subject: str
+    preview: str | None
+    verification_code: str | None
+    extraction: str | None
+    attachment_count: int
+    received_at: str
+    size_bytes: int
+    body: bytes | Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMail:
+    """What became of an IncomingMail: the rows, one per distinct mailbox, and the object key they share."""
+
+    object_key: str
+    message_ids: tuple[int, ...]
+    mailbox_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSummary:
+    """A line of a mailbox's list (seed 004, 获取邮件列表)."""
+
+    id: int
+    sender: str
+    to_addrs: str
+    subject: str
+    received_at: str
+    is_read: int
+    preview: str | None
+    verification_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A whole row, with where its body is."""
+
+    id: int
+    mailbox_id: int
+    mailbox_address: str
+    sender: str
+    to_addrs: str
+    subject: str
+    received_at: str
+    is_read: int
+    preview: str | None
+    verification_code: str | None
+    extraction: str | None
+    r2_bucket: str
+    r2_object_key: str
+    size_bytes: int
+    attachment_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    id: int
+    address: str
+    created_at: str
+    expires_at: str | None
+    can_login: int
+    is_favorite: int
+    forward_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxFilter:
+    """Which mailboxes a viewer may see and asks for; None means "any".
+
+    `owned_by`: only those linked to this user (the policy's reach OWN). `pinned_by`: whose pins sort first.
+    `search`: a substring of the address, in lower case, taken literally.
+    """
+
+    owned_by: int | None = None
+    pinned_by: int = 0
+    search: str | None = None
+    domain: str | None = None
+    can_login: bool | None = None
+    is_favorite: bool | None = None
+    has_forward: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxListing:
+    """A line of the mailbox list (seed 004, 获取邮箱列表)."""
+
+    id: int
+    address: str
+    created_at: str
+    is_pinned: int
+    password_is_default: int
+    can_login: int
+    forward_to: str | None
+    is_favorite: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxPage:
+    items: tuple[MailboxListing, ...]
+    total: int

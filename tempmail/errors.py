@@ -1,0 +1,106 @@
+"""The one tree of errors. No SMTP or HTTP number lives here: `smtp/replies.py` and `web/problems.py` map it once each.
+
+    TempmailError
+    ├── Transient             try again later, nothing was kept
+    │   ├── StoreUnavailable      the database cannot be read or written now
+    │   │   └── StoreFull         … because the disk under it is full
+    │   ├── ObjectsUnavailable    the object store cannot be reached, or refuses for a reason that may pass
+    │   ├── NoRoom                spool or disk is nearly full: mail is refused before it is taken
+    │   ├── Overloaded            a bounded queue is full
+    │   └── Throttled             this caller came too often; says how long to wait
+    ├── Permanent             the same request will fail again
+    │   ├── BadRequest            the caller's input is wrong; the text says what to do
+    │   ├── Unauthenticated       no valid credential
+    │   ├── Forbidden             the policy table says no
+    │   ├── NotFound              no such mailbox, message, object
+    │   ├── Conflict              lost a race, or it exists already
+    │   ├── TooLarge              over a named limit
+    │   ├── NotServed             a recipient whose domain is not ours
+    │   └── UnknownMailbox        a served domain, but mailboxes are not created on receipt
+    └── ConfigError           settings or data directory are unusable; the command line prints it and exits with 2
+
+Whether a failure is temporary is decided where it is known, by the class that is raised.
+"""
+
+
+class TempmailError(Exception):
+    """Base of every error that this program raises on purpose.
+
+    `str(error)` is a public text that helps its reader act; the cause (`__cause__`) is for the log alone.
+    """
+
+
+class Transient(TempmailError):
+    """Try again later; nothing was kept."""
+
+
+class StoreUnavailable(Transient):
+    """The database cannot be read or written now."""
+
+
+class StoreFull(StoreUnavailable):
+    """The database cannot grow: the disk under it is full."""
+
+
+class ObjectsUnavailable(Transient):
+    """The object store cannot be reached, or refuses for a reason that may pass."""
+
+
+class NoRoom(Transient):
+    """The spool or the disk is nearly full."""
+
+
+class Overloaded(Transient):
+    """A bounded queue is full."""
+
+
+class Throttled(Transient):
+    """This caller came too often. `retry_after_s`: whole seconds until the next try can succeed, at least 1."""
+
+    def __init__(self, text: str, *, retry_after_s: int) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class Permanent(TempmailError):
+    """The same request will fail again."""
+
+
+class BadRequest(Permanent):
+    """The caller's input is wrong."""
+
+
+class Unauthenticated(Permanent):
+    """No valid credential came with the request."""
+
+
+class Forbidden(Permanent):
+    """The policy table says no."""
+
+
+class NotFound(Permanent):
+    """There is no such thing, or the caller may not know of it."""
+
+
+class Conflict(Permanent):
+    """It exists already, or another request was first."""
+
+
+class TooLarge(Permanent):
+    """Over a named limit."""
+
+
+class NotServed(Permanent):
+    """The recipient's domain is not served here. This server never relays."""
+
+
+class UnknownMailbox(Permanent):
+    """The domain is served, but mailboxes are not created on receipt and this one does not exist."""
+
+
+class ConfigError(TempmailError):
+    """Settings or the data directory are unusable. `faults` lists every one found, each a whole sentence."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults

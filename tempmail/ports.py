@@ -1,0 +1,241 @@
+"""What the services need from the outside, as Protocols. Adapters implement them; `runtime/wiring.py` joins the two."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tempmail.domain.messages import (
+    IncomingMail,
+    Mailbox,
+    MailboxFilter,
+    MailboxPage,
+    Message,
+    MessageSummary,
+    StoredMail,
+)
+
+Body = bytes | Path
+"""A raw mail: its bytes, or the spool file that holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    key: str
+    size_bytes: int
+
+
+class Objects(Protocol):
+    """Raw mails by key. Every operation may be repeated without harm.
+
+    Keys look like `2026/11/20/box@example.com/101500-<uuid>.eml`; an implementation refuses keys that are absolute,
+    hold `..`, an empty segment or a control character (ValueError).
+    """
+
+    async def put_many(self, uploads: Sequence[tuple[str, Body]]) -> list[Exception | None]:
+        """Store each body under its key; durable on return. One entry per upload, in order: None where it is kept,
+        else the error (`ObjectsUnavailable`, or ValueError for a bad key). One failure never fails its neighbours.
+        A Path body stays the caller's: it is neither moved nor removed."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """The body. Raises `NotFound`, `ObjectsUnavailable`."""
+        ...
+
+    async def delete_many(self, keys: Sequence[str]) -> list[Exception | None]:
+        """Remove each key durably; an absent one counts as removed. Entries as in `put_many`."""
+        ...
+
+    def walk(self) -> AsyncIterator[ObjectInfo]:
+        """Every object, ordered by key (by code point)."""
+        ...
+
+    async def check(self) -> None:
+        """Prove that the store can be written, read and deleted. Raises `ObjectsUnavailable` that names what is
+        wrong (endpoint, bucket, credentials, folder) and what to do."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolEntry:
+    """A body that waits in the spool: `body` is its bytes or, for a large mail, the name of its file."""
+
+    object_key: str
+    size_bytes: int
+    body: bytes | None
+    file_name: str | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDelete:
+    object_key: str
+    attempts: int
+
+
+class Spool(Protocol):
+    """Bodies that are committed but not yet in the object store, and objects that are still to be removed.
+
+    Claims are leases: an entry claimed until a stamp is not handed out again before it, so that a dead claimer's work
+    is taken over and no leader is needed.
+    """
+
+    async def claim(self, *, now: str, until: str, limit: int, max_bytes: int) -> list[SpoolEntry]:
+        """The oldest due entries, at least one if any is due, then as many as stay within `limit` and `max_bytes`."""
+        ...
+
+    async def finish(self, keys: Sequence[str], *, now: str) -> list[str]:
+        """Drop entries whose objects are stored. A key whose last message was deleted meanwhile is queued for
+        deletion in the same transaction. Returns the names of spool files that are no longer needed."""
+        ...
+
+    async def retry(self, key: str, *, error: str, due: str) -> None:
+        """Give a claimed entry back, due again at `due`."""
+        ...
+
+    async def body(self, key: str) -> SpoolEntry | None:
+        """The entry under `key`, if it is still spooled."""
+        ...
+
+    async def size(self) -> tuple[int, int]:
+        """(entries, bytes) that wait."""
+        ...
+
+    async def file_names(self) -> set[str]:
+        """Names of all spool files that entries refer to."""
+        ...
+
+    async def claim_deletes(self, *, now: str, until: str, limit: int) -> list[PendingDelete]: ...
+
+    async def finish_deletes(self, keys: Sequence[str]) -> None: ...
+
+    async def retry_delete(self, key: str, *, error: str, due: str) -> None: ...
+
+    async def pending_deletes(self) -> int: ...
+
+
+class Mail(Protocol):
+    """Messages. `id` grows in commit order and is never reused: it is the cursor of every list."""
+
+    async def add(self, batch: Sequence[IncomingMail]) -> list[StoredMail]:
+        """Store each mail for all its recipients in one transaction: mailboxes (created where missing), rows, body
+        in the spool. Durable (fsynced) on return, all or nothing. Raises `StoreUnavailable`, `StoreFull`,
+        `UnknownMailbox` (only where an IncomingMail forbids creation and none of its recipients exists)."""
+        ...
+
+    async def latest(
+        self, mailbox_id: int, *, limit: int, before_id: int | None = None, since: str | None = None
+    ) -> list[MessageSummary]:
+        """Newest first (by id)."""
+        ...
+
+    async def get(self, message_id: int) -> Message | None: ...
+
+    async def get_many(self, ids: Sequence[int]) -> list[Message]:
+        """Those that exist, ordered by id."""
+        ...
+
+    async def mark_read(self, message_id: int) -> None: ...
+
+    async def delete(self, message_id: int, *, now: str) -> bool:
+        """Remove the row; its body too if no other row shares it (durably queued). False if there was none."""
+        ...
+
+    async def clear(self, mailbox_id: int, *, now: str) -> int:
+        """Remove every message of a mailbox, in several transactions if they are many; returns how many went."""
+        ...
+
+    async def delete_received_before(self, cutoff: str, *, now: str, limit: int) -> int:
+        """Remove up to `limit` of the oldest messages received before `cutoff`; returns how many went."""
+        ...
+
+    async def object_keys(self, *, after: str, limit: int) -> list[tuple[str, bool]]:
+        """Distinct object keys of messages greater than `after`, in order, with whether each is still spooled."""
+        ...
+
+    async def object_key_known(self, keys: Sequence[str]) -> set[str]:
+        """Those of `keys` that a message, the spool or the delete queue refers to."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """Mailboxes. Addresses are stored in lower case."""
+
+    async def find(self, address: str) -> Mailbox | None: ...
+
+    async def resolve(self, exact: str, alias: str) -> Mailbox | None:
+        """The mailbox that mail for `exact` goes to: itself if it exists, else the one named `alias`."""
+        ...
+
+    async def create(self, address: str, *, now: str, owner_id: int | None, expires_at: str | None = None) -> Mailbox:
+        """Create it, or return the one that exists; linked to `owner_id` if given."""
+        ...
+
+    async def create_new(
+        self, address: str, *, now: str, owner_id: int | None, expires_at: str | None = None
+    ) -> Mailbox | None:
+        """Create it, linked to `owner_id` if given; None (and nothing done) where the address exists already.
+        One transaction: of two at once, one gets None."""
+        ...
+
+    async def linked(self, user_id: int, mailbox_ids: Sequence[int]) -> set[int]:
+        """Those of `mailbox_ids` that are linked to the user."""
+        ...
+
+    async def page(self, criteria: MailboxFilter, *, limit: int, offset: int) -> MailboxPage:
+        """Pinned by the viewer first, then newest first."""
+        ...
+
+    async def delete(self, mailbox_id: int, *, now: str) -> bool:
+        """Remove it with all its messages and their bodies, in several transactions if they are many: the mailbox
+        itself goes with the last of them. False if there was none."""
+        ...
+
+    async def delete_expired(self, now: str, *, limit: int) -> int: ...
+
+
+class Users(Protocol):
+    async def ensure_admin(self, username: str, *, now: str) -> int:
+        """The id of the configured admin's row, created if missing (role admin, may send, limit 9999)."""
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions that ended before their time. `jti` is the token's id (RFC 7519 4.1.7)."""
+
+    async def revoke(self, jti: str, *, expires_at: str, now: str) -> None:
+        """Refuse this session from now on; durable on return, and may be repeated. Entries whose `expires_at` is
+        before `now` are dropped with it: their tokens are no longer valid anyway, so the table stays bounded."""
+        ...
+
+    async def is_revoked(self, jti: str) -> bool: ...
+
+
+class Jobs(Protocol):
+    """Recurring work that one process at a time does, whichever claims it first."""
+
+    async def claim(self, kind: str, *, now: str, until: str) -> bool:
+        """Whether the job was due and is now this caller's until the stamp `until`."""
+        ...
+
+    async def finish(self, kind: str, *, now: str, next_due: str, error: str | None) -> None:
+        """Give it back, due again at `next_due`."""
+        ...
+
+
+class Store(Protocol):
+    """The database: rows and committed transactions."""
+
+    mail: Mail
+    mailboxes: Mailboxes
+    spool: Spool
+    users: Users
+    jobs: Jobs
+
+    async def ping(self) -> None:
+        """Raises `StoreUnavailable` where a write could not be made now."""
+        ...
+
+    async def close(self) -> None: ...
