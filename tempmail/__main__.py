@@ -1,0 +1,5 @@
+"""`python -m tempmail`."""
+
+from tempmail.cli import main
+
+raise SystemExit(main())
