@@ -36,6 +36,7 @@ lint: $(VENV)/.dev ## format check, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 fmt: $(VENV)/.dev ## format and sort imports
 	$(BIN)/ruff format .

@@ -44,6 +44,7 @@ METRICS = (
     Declared("retention_messages_total", "counter", "Messages removed by retention."),
     Declared("http_requests_total", "counter", "HTTP answers.", "status", ("1xx", "2xx", "3xx", "4xx", "5xx")),
     Declared("http_request_seconds", "histogram", "From request to the end of its answer."),
+    Declared("smtp_workers_ready", "gauge", "Processes that take mail now."),
     Declared("process_restarts_total", "counter", "Worker processes that died and were started again."),
 )
 

@@ -50,6 +50,11 @@ class Objects(Protocol):
         """Every object, ordered by key (by code point)."""
         ...
 
+    async def sweep(self, now_epoch_s: float) -> int:
+        """Remove what puts that a crash interrupted left behind, old enough to be no put under way; returns how
+        many."""
+        ...
+
     async def check(self) -> None:
         """Prove that the store can be written, read and deleted. Raises `ObjectsUnavailable` that names what is
         wrong (endpoint, bucket, credentials, folder) and what to do."""
@@ -88,7 +93,8 @@ class Spool(Protocol):
 
     async def finish(self, keys: Sequence[str], *, now: str) -> list[str]:
         """Drop entries whose objects are stored. A key whose last message was deleted meanwhile is queued for
-        deletion in the same transaction. Returns the names of spool files that are no longer needed."""
+        deletion in the same transaction; one that another claimer finished already is left alone. Returns the names
+        of spool files that are no longer needed."""
         ...
 
     async def retry(self, key: str, *, error: str, due: str) -> None:
@@ -105,6 +111,10 @@ class Spool(Protocol):
 
     async def file_names(self) -> set[str]:
         """Names of all spool files that entries refer to."""
+        ...
+
+    async def queue_delete(self, key: str, *, due: str) -> None:
+        """Queue an object for removal; without effect where it is queued already."""
         ...
 
     async def claim_deletes(self, *, now: str, until: str, limit: int) -> list[PendingDelete]: ...
@@ -153,6 +163,10 @@ class Mail(Protocol):
 
     async def object_keys(self, *, after: str, limit: int) -> list[tuple[str, bool]]:
         """Distinct object keys of messages greater than `after`, in order, with whether each is still spooled."""
+        ...
+
+    async def has_object(self, key: str) -> bool:
+        """Whether any message has its body under `key`."""
         ...
 
     async def object_key_known(self, keys: Sequence[str]) -> set[str]:
@@ -228,11 +242,18 @@ class Jobs(Protocol):
 class Store(Protocol):
     """The database: rows and committed transactions."""
 
-    mail: Mail
-    mailboxes: Mailboxes
-    spool: Spool
-    users: Users
-    jobs: Jobs
+    @property
+    def mail(self) -> Mail: ...
+    @property
+    def mailboxes(self) -> Mailboxes: ...
+    @property
+    def spool(self) -> Spool: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def jobs(self) -> Jobs: ...
 
     async def ping(self) -> None:
         """Raises `StoreUnavailable` where a write could not be made now."""

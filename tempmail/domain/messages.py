@@ -131,3 +131,22 @@ class MailboxListing:
 class MailboxPage:
     items: tuple[MailboxListing, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMail:
+    """One mail as it came over SMTP.
+
+    `raw`: the whole message as sent, dots unstuffed, nothing added. `envelope_from`: "" for the null reverse-path.
+    `recipients`: in the order of RCPT, repeats included. `cid`: names this mail in the log and in the reply.
+    `protocol`: SMTP, ESMTP, ESMTPS, UTF8SMTP, UTF8SMTPS (RFC 3848, RFC 6531).
+    """
+
+    envelope_from: str
+    recipients: tuple[Recipient, ...]
+    raw: bytes
+    cid: str
+    peer: str
+    helo: str
+    protocol: str
+    smtputf8: bool

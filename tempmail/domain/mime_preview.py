@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 PREVIEW_CHARS = 120
 
-_LOOKED_AT_CHARS = 8192
-"""Beyond this much text without enough to show, what was found is the preview."""
+_LOOKED_AT_CHARS = (512, 8192)
+"""How much text is looked at: little at first, more where that shows too little, and never beyond."""
 _ZWJ = "\u200d"
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
@@ -26,7 +26,11 @@ def preview(text: str, visible_html_text: Callable[[], str]) -> str | None:
 
 
 def _line(text: str) -> str:
-    line = " ".join(_INVISIBLE.sub("", text[:_LOOKED_AT_CHARS]).split())
+    line = ""
+    for looked_at in _LOOKED_AT_CHARS:
+        line = " ".join(_INVISIBLE.sub("", text[:looked_at]).split())
+        if len(line) > PREVIEW_CHARS or len(text) <= looked_at:
+            break
     if len(line) <= PREVIEW_CHARS:
         return line
     end = PREVIEW_CHARS

@@ -5,6 +5,7 @@ id, and the part's number as its payload. It never sees a body, a charset or a f
 with the mail and nothing of a mail gets into its log.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
@@ -13,6 +14,10 @@ from typing import Any
 import mailparser
 
 from tempmail.domain.mime_tree import Part, Tree
+
+# mail-parser warns of every type that it does not file under text or HTML. A program that only calls `extract` and has
+# not set up logging would have these on its standard error.
+logging.getLogger("mailparser").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

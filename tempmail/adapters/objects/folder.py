@@ -89,10 +89,10 @@ class FolderObjects:
             for found in page:
                 yield found
 
-    async def sweep(self, now: float) -> int:
-        """Remove the temporary files that crashed writers left, unchanged for `STALE_AFTER_S` before `now` (epoch
-        seconds); returns how many went. For the start of the program; safe while other processes write."""
-        return await self._run(self._sweep, now - STALE_AFTER_S)
+    async def sweep(self, now_epoch_s: float) -> int:
+        """Remove the temporary files that crashed writers left, unchanged for `STALE_AFTER_S` before `now_epoch_s`;
+        returns how many went. Safe while other processes write."""
+        return await self._run(self._sweep, now_epoch_s - STALE_AFTER_S)
 
     async def check(self) -> None:
         """Writes, reads, lists and removes one small object."""

@@ -64,6 +64,9 @@ class SqlMail:
         rows = await self._database.read(one("mail.object_keys", {"after": after, "limit": limit}))
         return [(str(row["object_key"]), bool(row["is_spooled"])) for row in rows]
 
+    async def has_object(self, key: str) -> bool:
+        return bool(await self._database.read(one("mail.shares_object", {"object_key": key})))
+
     async def object_key_known(self, keys: Sequence[str]) -> set[str]:
         return await self._database.read(_known(keys))
 
@@ -137,7 +140,7 @@ def _mailbox_for(recipient: Recipient, now: str) -> Script[tuple[int, str] | Non
     if not rows:
         if not recipient.may_create:
             return None
-        row = yield from find_or_create(recipient.alias, now=now, expires_at=None)
+        row = yield from find_or_create(recipient.alias, now=now)
         return int(row["id"]), recipient.alias
     # An exact mailbox comes before the alias rule, which could name another person's (contract D-3).
     best = next((row for row in rows if row["address"] == recipient.exact), rows[0])

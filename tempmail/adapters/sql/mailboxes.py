@@ -1,6 +1,6 @@
 """Mailboxes in SQL: implements `ports.Mailboxes`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tempmail.adapters.sql.deleting import CHUNK, delete_from_mailbox
 from tempmail.adapters.sql.script import Database, Query, Row, Script, one
@@ -24,6 +24,14 @@ class SqlMailboxes:
     async def create(self, address: str, *, now: str, owner_id: int | None, expires_at: str | None = None) -> Mailbox:
         return await self._database.write(_create(address.lower(), now, owner_id, expires_at))
 
+    async def create_new(
+        self, address: str, *, now: str, owner_id: int | None, expires_at: str | None = None
+    ) -> Mailbox | None:
+        return await self._database.write(_create_new(address.lower(), now, owner_id, expires_at))
+
+    async def linked(self, user_id: int, mailbox_ids: Sequence[int]) -> set[int]:
+        return await self._database.read(_linked(user_id, mailbox_ids))
+
     async def page(self, criteria: MailboxFilter, *, limit: int, offset: int) -> MailboxPage:
         return await self._database.read(_page(criteria, limit, offset))
 
@@ -40,23 +48,48 @@ class SqlMailboxes:
         return len(rows)
 
 
-def find_or_create(address: str, *, now: str, expires_at: str | None) -> Script[Row]:
+def find_or_create(address: str, *, now: str, expires_at: str | None = None) -> Script[Row]:
     """The mailbox row of an address in lower case. Two creators at once get the same row."""
+    row = yield from _insert(address, now, expires_at)
+    if row is None:
+        row = (yield Query("mailboxes.find", {"address": address}))[0]
+    return row
+
+
+def _insert(address: str, now: str, expires_at: str | None) -> Script[Row | None]:
     local_part, domain = split_address(address)
     rows = yield Query(
         "mailboxes.insert",
         {"address": address, "local_part": local_part, "domain": domain, "now": now, "expires_at": expires_at},
     )
-    if not rows:
-        rows = yield Query("mailboxes.find", {"address": address})
-    return rows[0]
+    return rows[0] if rows else None
 
 
 def _create(address: str, now: str, owner_id: int | None, expires_at: str | None) -> Script[Mailbox]:
     row = yield from find_or_create(address, now=now, expires_at=expires_at)
+    yield from _link(row, owner_id, now)
+    return _mailbox(row)
+
+
+def _create_new(address: str, now: str, owner_id: int | None, expires_at: str | None) -> Script[Mailbox | None]:
+    row = yield from _insert(address, now, expires_at)
+    if row is None:
+        return None
+    yield from _link(row, owner_id, now)
+    return _mailbox(row)
+
+
+def _link(row: Row, owner_id: int | None, now: str) -> Script[None]:
     if owner_id is not None:
         yield Query("mailboxes.link", {"user_id": owner_id, "mailbox_id": int(row["id"]), "now": now})
-    return _mailbox(row)
+
+
+def _linked(user_id: int, mailbox_ids: Sequence[int]) -> Script[set[int]]:
+    linked = set()
+    for mailbox_id in mailbox_ids:
+        if (yield Query("mailboxes.is_linked", {"user_id": user_id, "mailbox_id": mailbox_id})):
+            linked.add(mailbox_id)
+    return linked
 
 
 def _delete(mailbox_id: int, now: str) -> Script[tuple[int, bool]]:

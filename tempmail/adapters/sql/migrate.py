@@ -57,18 +57,18 @@ def migrate(path: Path, clock: Clock, migrations: list[Migration] | None = None)
 def _hint(error: sqlite3.Error) -> str:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
         return "it is another kind of file; name a new file or move this one away."
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return "its tables are not this program's; name a new file, and import what this one holds."
     return f"{translate(error)}; check the folder's permissions and free space."
 
 
 def _apply(connection: sqlite3.Connection, path: Path, clock: Clock, migrations: list[Migration]) -> list[Migration]:
-    connection.execute("begin immediate")
-    connection.execute(_RECORD)
-    connection.execute("commit")
     newest = max((migration.version for migration in migrations), default=0)
     applied = []
     for migration in migrations:
         connection.execute("begin immediate")
         try:
+            connection.execute(_RECORD)
             found = connection.execute("select coalesce(max(version), 0) from schema_migrations").fetchone()[0]
             if found > newest:
                 raise ConfigError([_newer(path, found, newest)])

@@ -33,6 +33,9 @@ class SqlSpool:
     async def file_names(self) -> set[str]:
         return {str(row["file_name"]) for row in await self._database.read(one("spool.file_names"))}
 
+    async def queue_delete(self, key: str, *, due: str) -> None:
+        await self._database.write(one("object_deletes.insert", {"object_key": key, "due": due}))
+
     async def claim_deletes(self, *, now: str, until: str, limit: int) -> list[PendingDelete]:
         return await self._database.write(_claim_deletes(now, until, limit))
 
@@ -68,11 +71,13 @@ def _finish(keys: Sequence[str], now: str) -> Script[list[str]]:
     files = []
     for key in keys:
         rows = yield Query("spool.delete", {"object_key": key})
-        if not rows:
-            # Its last message was deleted while the upload was under way.
+        if rows:
+            if rows[0]["file_name"] is not None:
+                files.append(str(rows[0]["file_name"]))
+        elif not (yield Query("mail.shares_object", {"object_key": key})):
+            # Its last message was deleted while the upload was under way. Where a message still has it, another
+            # claimer finished the entry after this one's lease: the object stays.
             yield Query("object_deletes.insert", {"object_key": key, "due": now})
-        elif rows[0]["file_name"] is not None:
-            files.append(str(rows[0]["file_name"]))
     return files
 
 

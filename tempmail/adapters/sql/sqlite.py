@@ -1,5 +1,7 @@
 """The SQLite driver: one writer and a few read-only connections, each aiosqlite's connection on its own thread."""
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +27,15 @@ _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLI
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the settings that every one of them has. Transactions are begun by hand."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=256, check_same_thread=False)
+    try:
+        _configure(connection, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, *, read_only: bool) -> None:
     connection.row_factory = sqlite3.Row
     connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS:d}")
     connection.execute("pragma journal_mode = wal")
@@ -35,7 +46,6 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("pragma cache_size = -8000")
     if read_only:
         connection.execute("pragma query_only = on")
-    return connection
 
 
 class _Connection(aiosqlite.Connection):
@@ -50,7 +60,10 @@ class _Connection(aiosqlite.Connection):
 
 
 async def _open(path: Path, *, read_only: bool) -> _Connection:
-    connection = _Connection(lambda: connect(path, read_only=read_only), iter_chunk_size=64)
+    # Connected before aiosqlite starts its thread: where its connector fails, it leaves the thread to report to a loop
+    # that may be closed by then.
+    connected = await asyncio.to_thread(connect, path, read_only=read_only)
+    connection = _Connection(lambda: connected, iter_chunk_size=64)
     await connection
     return connection
 
@@ -68,11 +81,16 @@ class SqliteDatabase:
     @classmethod
     async def open(cls, path: Path, *, readers: int = 1) -> "SqliteDatabase":
         """Open an existing, migrated database. Without readers, reads run on the writer."""
-        try:
-            writer = await _open(path, read_only=False)
-            return cls(writer, [await _open(path, read_only=True) for _ in range(readers)])
-        except sqlite3.Error as exc:
-            raise translate(exc) from exc
+        async with contextlib.AsyncExitStack() as opened:
+            try:
+                connections = []
+                for read_only in (False, *[True] * readers):
+                    connections.append(await _open(path, read_only=read_only))
+                    opened.push_async_callback(connections[-1].close)
+            except sqlite3.Error as exc:
+                raise translate(exc) from exc
+            opened.pop_all()
+        return cls(connections[0], connections[1:])
 
     async def write(self, script: Script[T]) -> T:
         try:

@@ -7,6 +7,7 @@ from tempmail.adapters.sql.mail import SqlMail
 from tempmail.adapters.sql.mailboxes import SqlMailboxes
 from tempmail.adapters.sql.migrate import migrate
 from tempmail.adapters.sql.script import Database, one
+from tempmail.adapters.sql.sessions import SqlSessions
 from tempmail.adapters.sql.spool import SqlSpool
 from tempmail.adapters.sql.sqlite import SqliteDatabase
 from tempmail.adapters.sql.users import SqlUsers
@@ -24,6 +25,7 @@ class SqlStore:
         self.mailboxes = SqlMailboxes(database)
         self.spool = SqlSpool(database)
         self.users = SqlUsers(database)
+        self.sessions = SqlSessions(database)
         self.jobs = SqlJobs(database)
 
     async def ping(self) -> None:

@@ -126,3 +126,11 @@ create table jobs (
 );
 
 create index jobs_by_due on jobs (due, id);
+
+-- Sessions that were ended early, until their tokens expire anyway.
+create table revoked_sessions (
+    jti text primary key,
+    expires_at text not null
+);
+
+create index revoked_sessions_by_expiry on revoked_sessions (expires_at);

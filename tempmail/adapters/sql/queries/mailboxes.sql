@@ -22,6 +22,10 @@ returning id, address, created_at, expires_at, can_login, is_favorite, forward_t
 insert into user_mailboxes (user_id, mailbox_id, created_at) values (:user_id, :mailbox_id, :now)
 on conflict (user_id, mailbox_id) do nothing;
 
+-- name: mailboxes.is_linked
+-- A row if so. Serves: the unique key.
+select 1 as found from user_mailboxes where user_id = :user_id and mailbox_id = :mailbox_id;
+
 -- name: mailboxes.page
 -- A page of what the viewer may see: the viewer's pins first, then newest first.
 select
