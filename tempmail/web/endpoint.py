@@ -1,0 +1,208 @@
+"""One declaration per endpoint: `@endpoint("GET /api/emails", action="mail.list", …)` over a typed handler.
+
+A handler is `async def name(call: Call, query: …, path: …, body: …) -> …`, with those of the three that it needs, each
+a msgspec Struct, and returns a Struct, a list of them, or a `Raw`. It tests no role, catches nothing and knows no
+status code. From the declaration come the route, the OpenAPI entry, the policy's row of routes and the tests' list.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import msgspec
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from tempmail.domain.policy import ACTIONS, Reach, grant
+from tempmail.errors import Forbidden, TooLarge
+from tempmail.web.call import Call, Headers, Visit, WebServices
+from tempmail.web.credentials import authenticate, session_cookie, throttle_key
+from tempmail.web.lenient import Decoder
+from tempmail.web.problems import Malformed
+
+Handler = Callable[..., Awaitable[Any]]
+
+_MAX_LENGTH_DIGITS = 18
+
+_JSON = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer that is not JSON. `headers` override the server-wide ones of the same name."""
+
+    body: bytes
+    media_type: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error that the endpoint answers with, for its documentation. `also`: further keys of that answer."""
+
+    status: int
+    text: str
+    also: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One declared endpoint. `media_type` is that of its success. `throttled`: each call counts as an attempt to log
+    in, before anything of it is read."""
+
+    methods: tuple[str, ...]
+    path: str
+    action: str
+    handler: Handler
+    tag: str
+    summary: str
+    description: str
+    query: type[msgspec.Struct] | None
+    path_params: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | None
+    returns: Any
+    errors: tuple[Refusal, ...]
+    media_type: str
+    throttled: bool
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(f"{method} {self.path}" for method in self.methods)
+
+    def also(self, status: int, text: str) -> Mapping[str, Any]:
+        """The further keys of an error answer, as declared."""
+        return next((r.also for r in self.errors if r.also and (r.status, r.text) == (status, text)), {})
+
+
+def endpoint(
+    route: str,
+    *,
+    action: str,
+    tag: str,
+    errors: tuple[Refusal, ...] = (),
+    media_type: str = "application/json",
+    throttled: bool = False,
+) -> Callable[[Handler], Endpoint]:
+    """Declare the endpoint at `route`: methods joined by `|`, a space, the path with `{name}` for its parameters.
+
+    Raises KeyError for an action that the policy table lacks.
+    """
+    methods, _, path = route.partition(" ")
+    _ = ACTIONS[action]
+
+    def declare(handler: Handler) -> Endpoint:
+        hints = get_type_hints(handler)
+        summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
+        return Endpoint(
+            methods=tuple(methods.split("|")),
+            path=path,
+            action=action,
+            handler=handler,
+            tag=tag,
+            summary=summary.rstrip("."),
+            description=description.strip(),
+            query=hints.get("query"),
+            path_params=hints.get("path"),
+            body=hints.get("body"),
+            returns=hints["return"],
+            errors=errors,
+            media_type=media_type,
+            throttled=throttled,
+        )
+
+    return declare
+
+
+class Bound:
+    """An endpoint joined with the services: an ASGI application for one route.
+
+    The order: throttle, credential, policy, input, handler, answer.
+    """
+
+    def __init__(self, declared: Endpoint, services: WebServices, *, max_json_bytes: int) -> None:
+        self.endpoint = declared
+        self._services = services
+        self._max_json_bytes = max_json_bytes
+        self._public = ACTIONS[declared.action].public
+        self._query = None if declared.query is None else Decoder(declared.query)
+        self._path = None if declared.path_params is None else Decoder(declared.path_params)
+        self._body = None if declared.body is None else msgspec.json.Decoder(declared.body, strict=False)
+        self._encoder = msgspec.json.Encoder()
+
+    def route(self) -> Route:
+        """The Starlette route: these methods and no others (a GET here does not imply HEAD: some have effects)."""
+        route = Route(self.endpoint.path, self, methods=list(self.endpoint.methods), name=self.endpoint.name)
+        route.methods = set(self.endpoint.methods)
+        return route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit: Visit = scope["tempmail.visit"]
+        call = await self._admit(visit)
+        inputs: dict[str, Any] = {}
+        if self._query is not None:
+            inputs["query"] = self._query.decode(scope["query_string"])
+        if self._path is not None:
+            inputs["path"] = self._path.from_text(scope["path_params"])
+        if self._body is not None:
+            inputs["body"] = self._decode(await read_body(visit.headers, receive, limit=self._max_json_bytes))
+        result = await self.endpoint.handler(call, **inputs)
+        if isinstance(result, Raw):
+            kind, body = (b"content-type", result.media_type.encode()), result.body
+            call.answer_headers.extend(result.headers)
+        else:
+            kind, body = _JSON, self._encoder.encode(result)
+        await answer(scope, send, 200, body, [kind, *call.answer_headers])
+
+    async def _admit(self, visit: Visit) -> Call:
+        services = self._services
+        if self.endpoint.throttled:
+            services.sessions.admit(throttle_key(visit.address))
+        token = session_cookie(visit.headers)
+        if self._public:
+            return Call(services, services.world, None, visit, token)
+        granted = grant(await authenticate(visit.headers, services.sessions, token), self.endpoint.action)
+        world = services.demo if granted.reach is Reach.DEMO else services.world
+        if world is None:
+            raise Forbidden(granted.rule.demo_refusal)
+        return Call(services, world, granted, visit, token)
+
+    def _decode(self, raw: bytes) -> Any:
+        assert self._body is not None  # noqa: S101 - only called for endpoints with a body
+        try:
+            return self._body.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise Malformed(str(exc)) from exc
+        except RecursionError as exc:
+            raise Malformed("nested too deep") from exc
+
+
+async def read_body(headers: Headers, receive: Receive, *, limit: int) -> bytes:
+    """The request's body. Raises `TooLarge` as soon as it is over `limit` bytes, read or announced."""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and (len(announced) > _MAX_LENGTH_DIGITS or int(announced) > limit):
+        raise TooLarge(f"请求体过大：最多 {limit} 字节")
+    chunks, size = [], 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("the request ended early")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"请求体过大：最多 {limit} 字节")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+async def answer(scope: Scope, send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Send one whole answer; the body stays away from HEAD (RFC 9110 9.3.2)."""
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

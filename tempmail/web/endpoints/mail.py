@@ -1,0 +1,242 @@
+"""Mail: lists, single mails, downloads, deletion. Seed 004 (邮件); freemail contract 1.3."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from msgspec import Meta, Struct
+
+from tempmail.domain.address import address_in
+from tempmail.domain.messages import Message
+from tempmail.errors import BadRequest
+from tempmail.web.call import Call
+from tempmail.web.endpoint import Endpoint, Raw, Refusal, endpoint
+from tempmail.web.lenient import whole
+
+_MAX_ID = 2**53 - 1  # the largest that every JSON reader holds exactly
+
+MessageId = Annotated[int, Meta(description="Id of the mail; grows in order of receipt, never reused", examples=[1])]
+Sender = Annotated[str, Meta(description="Address of the sender", examples=["sender@example.com"])]
+ToAddrs = Annotated[str, Meta(description="The recipient as received", examples=["recipient@example.com"])]
+Subject = Annotated[str, Meta(description="The subject, decoded", examples=["邮件主题"])]
+ReceivedAt = Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 12:00:00"])]
+IsRead = Annotated[int, Meta(description="1: was opened", examples=[0])]
+Preview = Annotated[str | None, Meta(description="The beginning of the text", examples=["邮件内容预览..."])]
+Code = Annotated[str | None, Meta(description="The verification code found in it", examples=["123456"])]
+
+
+class MailListQuery(Struct):
+    mailbox: Annotated[
+        str,
+        Meta(
+            description="The mailbox: an address, or `Name <address>`. A mailbox login may leave it out",
+            examples=["test@example.com"],
+        ),
+    ] = ""
+    limit: Annotated[int, Meta(description="How many to answer", ge=1, le=50)] = 20
+
+
+class MailItem(Struct):
+    id: MessageId
+    sender: Sender
+    to_addrs: ToAddrs
+    subject: Subject
+    received_at: ReceivedAt
+    is_read: IsRead
+    preview: Preview
+    verification_code: Code
+
+
+class BatchQuery(Struct):
+    ids: Annotated[str, Meta(description="Ids, separated by commas; at most 50", examples=["1,2,3"])] = ""
+
+
+class MailRow(Struct):
+    id: MessageId
+    sender: Sender
+    to_addrs: ToAddrs
+    subject: Subject
+    verification_code: Code
+    preview: Preview
+    r2_bucket: Annotated[str, Meta(description="Where the raw mail is kept", examples=["mail-eml"])]
+    r2_object_key: Annotated[str, Meta(description="Its key", examples=["2024/01/01/test@example.com/120000-id.eml"])]
+    received_at: ReceivedAt
+    is_read: IsRead
+
+
+class AttachmentItem(Struct):
+    part: Annotated[int, Meta(description="Number of the MIME part", examples=[2])]
+    filename: Annotated[str, Meta(examples=["invoice.pdf"])]
+    content_type: Annotated[str, Meta(examples=["application/pdf"])]
+    size: Annotated[int, Meta(description="Bytes, decoded", examples=[1024])]
+    content_id: Annotated[str | None, Meta(description="What HTML refers to as `cid:`", examples=[None])]
+    inline: Annotated[bool, Meta(description="Shown inside the text", examples=[False])]
+
+
+class MailDetail(MailRow):
+    content: Annotated[str, Meta(description="The plain text", examples=["纯文本内容"])]
+    html_content: Annotated[str, Meta(description="The HTML, as sent: not safe to show as is")]
+    download: Annotated[str, Meta(description="Path of the raw mail; empty where there is none")]
+    attachments: list[AttachmentItem]
+    attachment_count: Annotated[int, Meta(description="How many files it carries", examples=[0])]
+    size: Annotated[int, Meta(description="Bytes of the raw mail", examples=[2048])]
+    body_available: Annotated[
+        bool,
+        Meta(description="False: the raw mail cannot be read now; texts and attachments are empty", examples=[True]),
+    ]
+
+
+class MailPath(Struct):
+    id: Annotated[int, Meta(description="Id of the mail", ge=0, le=_MAX_ID, examples=[1])] = 0
+
+
+class MailboxQuery(Struct):
+    mailbox: Annotated[str, Meta(description="The mailbox's address", examples=["test@example.com"])] = ""
+
+
+class MailDeleted(Struct):
+    success: Annotated[bool, Meta(examples=[True])]
+    deleted: Annotated[bool, Meta(description="False: it went in the meantime", examples=[True])]
+    message: Annotated[str, Meta(examples=["邮件已删除"])]
+
+
+class Cleared(Struct, rename="camel"):
+    success: Annotated[bool, Meta(examples=[True])]
+    deleted_count: Annotated[int, Meta(description="How many mails went", examples=[5])]
+
+
+@endpoint(
+    "GET /api/emails",
+    action="mail.list",
+    tag="Mail",
+    errors=(Refusal(400, "缺少 mailbox 参数"), Refusal(403, "只能访问自己的邮箱")),
+)
+async def list_mail(call: Call, query: MailListQuery) -> list[MailItem]:
+    """List a mailbox's mail, newest first.
+
+    An unknown mailbox has no mail. A mailbox login sees the last 24 hours. Nothing is marked read.
+    """
+    address = address_in(query.mailbox) or call.grant.actor.mailbox_address
+    if not address:
+        raise BadRequest("缺少 mailbox 参数")
+    return [
+        MailItem(
+            row.id,
+            row.sender,
+            row.to_addrs,
+            row.subject,
+            row.received_at,
+            row.is_read,
+            row.preview,
+            row.verification_code,
+        )
+        for row in await call.world.mail.latest(call.grant, address, limit=query.limit)
+    ]
+
+
+@endpoint("GET /api/emails/batch", action="mail.read", tag="Mail", errors=(Refusal(400, "单次最多查询50封邮件"),))
+async def batch(call: Call, query: BatchQuery) -> list[MailRow]:
+    """Several mails without their texts, by id.
+
+    Ids that do not exist are left out; one that is not the caller's refuses all. Nothing is marked read.
+    """
+    numbers = (whole(text) or 0 for text in query.ids.split(","))
+    ids = [number for number in numbers if 0 < number <= _MAX_ID]
+    return [MailRow(**_row(message)) for message in await call.world.mail.batch(call.grant, ids)]
+
+
+@endpoint(
+    "GET /api/email/{id}",
+    action="mail.read",
+    tag="Mail",
+    errors=(Refusal(404, "未找到邮件"), Refusal(404, "邮件不存在"), Refusal(403, "无权访问此邮件")),
+)
+async def detail(call: Call, path: MailPath) -> MailDetail:
+    """One mail with its texts and attachments. Marks it read.
+
+    Where the raw mail cannot be read, the row is answered with empty texts and `body_available` false.
+    """
+    found = await call.world.mail.detail(call.grant, path.id)
+    message = found.message
+    return MailDetail(
+        **_row(message) | {"is_read": 1},
+        content=found.text,
+        html_content=found.html,
+        download=f"/api/email/{message.id}/download" if message.r2_object_key else "",
+        attachments=[
+            AttachmentItem(
+                part=item.part,
+                filename=item.filename,
+                content_type=item.content_type,
+                size=item.size_bytes,
+                content_id=item.content_id,
+                inline=item.inline,
+            )
+            for item in found.attachments
+        ],
+        attachment_count=message.attachment_count,
+        size=message.size_bytes,
+        body_available=found.body_available,
+    )
+
+
+@endpoint(
+    "GET /api/email/{id}/download",
+    action="mail.download",
+    tag="Mail",
+    media_type="message/rfc822",
+    errors=(
+        Refusal(404, "未找到邮件"),
+        Refusal(404, "未找到对象"),
+        Refusal(404, "对象不存在"),
+        Refusal(403, "无权访问此邮件"),
+    ),
+)
+async def download(call: Call, path: MailPath) -> Raw:
+    """The raw mail, byte for byte as it was received."""
+    raw = await call.world.mail.raw(call.grant, path.id)
+    disposition = f'attachment; filename="{quote(raw.file_name, safe="@ ")}"'
+    return Raw(raw.body, "message/rfc822", ((b"content-disposition", disposition.encode()),))
+
+
+@endpoint(
+    "DELETE /api/email/{id}",
+    action="mail.delete",
+    tag="Mail",
+    errors=(
+        Refusal(400, "无效的邮件ID"),
+        Refusal(404, "未找到邮件"),
+        Refusal(404, "邮件不存在"),
+        Refusal(403, "无权访问此邮件"),
+    ),
+)
+async def delete_mail(call: Call, path: MailPath) -> MailDeleted:
+    """Delete a mail and its raw form."""
+    deleted = await call.world.mail.delete(call.grant, path.id)
+    return MailDeleted(success=True, deleted=deleted, message="邮件已删除" if deleted else "邮件不存在或已被删除")
+
+
+@endpoint("DELETE /api/emails", action="mail.clear", tag="Mail", errors=(Refusal(400, "缺少 mailbox 参数"),))
+async def clear_mail(call: Call, query: MailboxQuery) -> Cleared:
+    """Delete all mail of a mailbox, raw forms included. The mailbox stays."""
+    address = address_in(query.mailbox)
+    if not address:
+        raise BadRequest("缺少 mailbox 参数")
+    return Cleared(success=True, deleted_count=await call.world.mail.clear(call.grant, address))
+
+
+def _row(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "sender": message.sender,
+        "to_addrs": message.to_addrs,
+        "subject": message.subject,
+        "verification_code": message.verification_code,
+        "preview": message.preview,
+        "r2_bucket": message.r2_bucket,
+        "r2_object_key": message.r2_object_key,
+        "received_at": message.received_at,
+        "is_read": message.is_read,
+    }
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (list_mail, detail, batch, download, delete_mail, clear_mail)

@@ -1,0 +1,197 @@
+"""Domains and mailboxes. Seed 004 (邮箱); freemail contract 1.2."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from tempmail.domain.messages import MailboxFilter
+from tempmail.errors import BadRequest
+from tempmail.web.call import Call
+from tempmail.web.endpoint import Endpoint, Refusal, endpoint
+from tempmail.web.lenient import number
+
+_MAX_PAGE = 1_000_000
+_MAX_OFFSET = 1_000_000_000
+
+Index = Annotated[float, Meta(description="Which of `GET /api/domains`, from 0; clamped into the list", examples=[0])]
+
+
+class GenerateQuery(Struct, rename={"domain_index": "domainIndex"}):
+    length: Annotated[float, Meta(description="Length of the random name, 1 to 64", examples=[8])] = 8
+    domain_index: Index = 0
+
+
+class CreateBody(Struct, rename={"domain_index": "domainIndex"}):
+    local: Annotated[
+        str, Meta(description="The name: letters, digits, `.`, `_`, `-`; 1 to 64", examples=["myname"])
+    ] = ""
+    domain_index: Annotated[
+        float | str | None,
+        Meta(description="Which of `GET /api/domains`, from 0; clamped into the list", examples=[0]),
+    ] = 0
+
+
+class NewMailbox(Struct):
+    email: Annotated[str, Meta(description="The address", examples=["abc123@example.com"])]
+    expires: Annotated[
+        int,
+        Meta(description="Epoch milliseconds until which it is kept at least", examples=[1704067200000]),
+    ]
+
+
+class MailboxQuery(Struct):
+    page: (
+        Annotated[
+            int,
+            Meta(description="Page number from 1; selects page/size paging", ge=1, le=_MAX_PAGE, extra={"fallback": 1}),
+        ]
+        | None
+    ) = None
+    size: (
+        Annotated[
+            int,
+            Meta(
+                description="Mailboxes on a page (20); selects page/size paging", ge=1, le=500, extra={"fallback": 20}
+            ),
+        ]
+        | None
+    ) = None
+    limit: Annotated[int, Meta(description="How many to answer", ge=1, le=500)] = 100
+    offset: Annotated[int, Meta(description="How many to skip", ge=0, le=_MAX_OFFSET)] = 0
+    q: Annotated[str, Meta(description="A part of the address, taken literally")] = ""
+    domain: Annotated[str, Meta(description="Only this domain", examples=["example.com"])] = ""
+    favorite: Annotated[str, Meta(description="`true`, `1`, `favorite`, or `false`, `0`, `not-favorite`")] = ""
+    forward: Annotated[str, Meta(description="`true`, `1`, `has-forward`, or `false`, `0`, `no-forward`")] = ""
+    login: Annotated[str, Meta(description="`true`, `1`, `allowed`, or `false`, `0`, `denied`")] = ""
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """(limit, offset) of whichever paging style was asked for."""
+        if self.page is None and self.size is None:
+            return self.limit, self.offset
+        size = self.size or 20
+        return size, ((self.page or 1) - 1) * size
+
+
+class MailboxItem(Struct):
+    id: Annotated[int, Meta(examples=[1])]
+    address: Annotated[str, Meta(examples=["test@example.com"])]
+    created_at: Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 00:00:00"])]
+    is_pinned: Annotated[int, Meta(description="1: pinned by the caller", examples=[0])]
+    password_is_default: Annotated[int, Meta(description="1: no password of its own was set", examples=[1])]
+    can_login: Annotated[int, Meta(description="1: may log in as a mailbox", examples=[0])]
+    forward_to: Annotated[str | None, Meta(description="Where its mail is forwarded to", examples=[None])]
+    is_favorite: Annotated[int, Meta(examples=[0])]
+
+
+class MailboxList(Struct):
+    list: list[MailboxItem]
+    total: Annotated[int, Meta(description="All that match, on every page", examples=[42])]
+
+
+class AddressQuery(Struct):
+    address: Annotated[str, Meta(description="The mailbox's address", examples=["test@example.com"])] = ""
+
+
+class Deleted(Struct):
+    success: Annotated[bool, Meta(examples=[True])]
+    deleted: Annotated[bool, Meta(description="False: it went in the meantime", examples=[True])]
+
+
+@endpoint("GET /api/domains", action="domain.list", tag="Mailboxes")
+async def domains(call: Call) -> list[str]:
+    """The domains that addresses can be made in, as configured."""
+    return call.world.mailboxes.domains()
+
+
+@endpoint(
+    "GET|POST /api/generate",
+    action="mailbox.create",
+    tag="Mailboxes",
+    errors=(Refusal(400, "无效的邮箱地址"), Refusal(400, "创建失败")),
+)
+async def generate(call: Call, query: GenerateQuery) -> NewMailbox:
+    """Create a mailbox with a random name.
+
+    The name is new: nobody had it before. The mailbox belongs to the caller.
+    """
+    created = await call.world.mailboxes.generate(call.grant, length=query.length, domain_index=query.domain_index)
+    return NewMailbox(created.address, created.expires_ms)
+
+
+@endpoint(
+    "POST /api/create",
+    action="mailbox.create",
+    tag="Mailboxes",
+    errors=(Refusal(400, "Bad Request"), Refusal(400, "非法用户名"), Refusal(400, "该邮箱地址已被使用")),
+)
+async def create(call: Call, body: CreateBody) -> NewMailbox:
+    """Create a mailbox with a chosen name.
+
+    A mailbox that exists is no conflict for the highest administrator and for its owner; others are refused.
+    """
+    index = body.domain_index
+    if isinstance(index, str):
+        index = number(index)
+    created = await call.world.mailboxes.create(call.grant, local=body.local, domain_index=index or 0)
+    return NewMailbox(created.address, created.expires_ms)
+
+
+@endpoint("GET /api/mailboxes", action="mailbox.list", tag="Mailboxes")
+async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
+    """List mailboxes: pinned first, then newest first.
+
+    The highest administrator sees all, others those that are linked to them. Filter words that are not known are
+    ignored. With `page` or `size` paging is by page, otherwise by `limit` and `offset`.
+    """
+    criteria = MailboxFilter(
+        search=query.q.strip().lower() or None,
+        domain=query.domain.strip().lower() or None,
+        is_favorite=_flag(query.favorite, "favorite", "not-favorite"),
+        has_forward=_flag(query.forward, "has-forward", "no-forward"),
+        can_login=_flag(query.login, "allowed", "denied"),
+    )
+    limit, offset = query.window
+    page = await call.world.mailboxes.page(call.grant, criteria, limit=limit, offset=offset)
+    return MailboxList(
+        [
+            MailboxItem(
+                id=item.id,
+                address=item.address,
+                created_at=item.created_at,
+                is_pinned=item.is_pinned,
+                password_is_default=item.password_is_default,
+                can_login=item.can_login,
+                forward_to=item.forward_to,
+                is_favorite=item.is_favorite,
+            )
+            for item in page.items
+        ],
+        page.total,
+    )
+
+
+@endpoint(
+    "DELETE /api/mailboxes",
+    action="mailbox.delete",
+    tag="Mailboxes",
+    errors=(
+        Refusal(400, "缺少 address 参数"),
+        Refusal(404, "邮箱不存在", also={"success": False, "message": "邮箱不存在"}),
+    ),
+)
+async def delete_mailbox(call: Call, query: AddressQuery) -> Deleted:
+    """Delete a mailbox with all its mail, raw forms included."""
+    address = query.address.strip().lower()
+    if not address:
+        raise BadRequest("缺少 address 参数")
+    deleted = await call.world.mailboxes.delete(call.grant, address)
+    return Deleted(success=deleted, deleted=deleted)
+
+
+def _flag(word: str, yes: str, no: str) -> bool | None:
+    """A filter word's meaning; None for words that are not known, which filter nothing."""
+    return {"true": True, "1": True, yes: True, "false": False, "0": False, no: False}.get(word.strip().lower())
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (mailboxes, generate, create, domains, delete_mailbox)

@@ -1,0 +1,228 @@
+"""Every route as every role, against the policy table."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tempmail.domain.actor import Actor, Role
+from tempmail.domain.policy import ACTIONS, Reach
+from tempmail.web.endpoints import ALL
+from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, Server
+
+ROUTES = [(route, endpoint.action) for endpoint in ALL for route in endpoint.routes]
+
+# A valid request for each route, about the mailbox `box` and the mail `mail` in it. A route without an entry fails.
+REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
+    "GET /api/emails": lambda box, mail: {"params": {"mailbox": box}},
+    "GET /api/emails/batch": lambda box, mail: {"params": {"ids": mail}},
+    "GET /api/email/{id}": lambda box, mail: {},
+    "GET /api/email/{id}/download": lambda box, mail: {},
+    "DELETE /api/email/{id}": lambda box, mail: {},
+    "DELETE /api/emails": lambda box, mail: {"params": {"mailbox": box}},
+    "GET /api/mailboxes": lambda box, mail: {},
+    "GET /api/generate": lambda box, mail: {},
+    "POST /api/generate": lambda box, mail: {},
+    "POST /api/create": lambda box, mail: {"json": {"local": f"new-{mail}-{box[:8]}"}},
+    "GET /api/domains": lambda box, mail: {},
+    "DELETE /api/mailboxes": lambda box, mail: {"params": {"address": box}},
+    "POST /api/login": lambda box, mail: {"json": {"username": ADMIN_NAME, "password": ADMIN_PASSWORD}},
+    "POST /api/logout": lambda box, mail: {},
+    "GET /api/session": lambda box, mail: {},
+    "HEAD /api/session": lambda box, mail: {},
+    "GET /healthz": lambda box, mail: {},
+    "HEAD /healthz": lambda box, mail: {},
+    "GET /readyz": lambda box, mail: {},
+    "HEAD /readyz": lambda box, mail: {},
+    "GET /metrics": lambda box, mail: {},
+}
+
+NAMES_A_MAILBOX = ("GET /api/emails", "DELETE /api/emails", "DELETE /api/mailboxes")
+NAMES_A_MAIL = (
+    "GET /api/emails/batch",
+    "GET /api/email/{id}",
+    "GET /api/email/{id}/download",
+    "DELETE /api/email/{id}",
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For cases that name all they touch."""
+    with Server(tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
+def call(server: Server, actor: Actor | None, route: str, box: str, mail: int) -> int:
+    method, _, path = route.partition(" ")
+    client = server.client(actor)
+    response = client(method, path.replace("{id}", str(mail)), **REQUESTS[route](box, mail))
+    return response.status_code
+
+
+@pytest.mark.parametrize(("route", "action"), ROUTES, ids=[route for route, _ in ROUTES])
+def test_each_role_gets_what_the_table_says_about_its_own_things(shared: Server, route: str, action: str) -> None:
+    for role in Role:
+        actor = shared.actor(role)
+        box = shared.own_mailbox(actor)
+        mail = shared.deliver(box, side=shared.side_of(actor))
+        refused = ACTIONS[action].by_role[role] is Reach.NONE
+
+        status = call(shared, actor, route, box, mail)
+
+        assert status == (403 if refused else 200), f"{role} {route}"
+
+
+@pytest.mark.parametrize(("route", "action"), ROUTES, ids=[route for route, _ in ROUTES])
+def test_without_a_credential_only_public_actions_are_open(shared: Server, route: str, action: str) -> None:
+    box = shared.own_mailbox(shared.actor(Role.USER))
+    mail = shared.deliver(box)
+
+    status = call(shared, None, route, box, mail)
+
+    assert status == (200 if ACTIONS[action].public else 401)
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.USER, Role.MAILBOX])
+@pytest.mark.parametrize("route", [*NAMES_A_MAILBOX, *NAMES_A_MAIL])
+def test_reach_own_refuses_what_belongs_to_another(shared: Server, role: Role, route: str) -> None:
+    foreign = shared.own_mailbox(shared.actor(Role.USER))
+    mail = shared.deliver(foreign)
+
+    status = call(shared, shared.actor(role), route, foreign, mail)
+
+    assert status == 403
+    kept = shared.root().get("/api/emails", params={"mailbox": foreign}).json()
+    assert [item["id"] for item in kept] == [mail]
+    assert kept[0]["is_read"] == 0
+
+
+@pytest.mark.parametrize("route", [*NAMES_A_MAILBOX, *NAMES_A_MAIL])
+def test_reach_all_takes_what_belongs_to_another(shared: Server, route: str) -> None:
+    foreign = shared.own_mailbox(shared.actor(Role.USER))
+    mail = shared.deliver(foreign)
+
+    assert call(shared, shared.actor(Role.STRICT_ADMIN), route, foreign, mail) == 200
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.USER, Role.MAILBOX])
+@pytest.mark.parametrize("route", NAMES_A_MAILBOX)
+def test_reach_own_does_not_tell_whether_an_address_exists(shared: Server, role: Role, route: str) -> None:
+    client = shared.client(shared.actor(role))
+    foreign = shared.own_mailbox(shared.actor(Role.USER))
+    method, _, path = route.partition(" ")
+
+    answers = [
+        client(method, path, params={"mailbox": address, "address": address})
+        for address in (foreign, "nobody-has-this@temp.example.com")
+    ]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(403, answers[0].content)] * 2
+
+
+def test_lists_are_narrowed_to_linked_mailboxes(server: Server) -> None:
+    user = server.actor(Role.USER)
+    own, _ = server.own_mailbox(user), server.own_mailbox(server.actor(Role.USER))
+
+    listed = server.client(user).get("/api/mailboxes").json()
+
+    assert [item["address"] for item in listed["list"]] == [own]
+    assert listed["total"] == 1
+    assert server.root().get("/api/mailboxes").json()["total"] == 2
+
+
+def test_a_guest_sees_the_demonstration_only(server: Server) -> None:
+    real = server.own_mailbox(server.actor(Role.USER))
+    shown = server.own_mailbox(server.actor(Role.GUEST))
+    guest = server.client(server.actor(Role.GUEST))
+    server.deliver(real)
+
+    assert [item["address"] for item in guest.get("/api/mailboxes").json()["list"]] == [shown]
+    assert guest.get("/api/emails", params={"mailbox": real}).json() == []
+    guest.post("/api/create", json={"local": "by-a-guest"})
+    assert server.root().get("/api/mailboxes").json()["total"] == 1
+
+
+def test_without_a_demonstration_guests_are_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Server(tmp_path_factory.mktemp("web"), with_demo=False) as server:
+        answer = server.client(server.actor(Role.GUEST)).get("/api/mailboxes")
+        assert (answer.status_code, answer.json()) == (403, {"error": "演示模式不可操作"})
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "text"),
+    [
+        (Role.USER, "DELETE", "/api/mailboxes?address=a@b", "Forbidden"),
+        (Role.MAILBOX, "GET", "/api/domains", "访问被拒绝"),
+        (Role.MAILBOX, "GET", "/api/mailboxes", "访问被拒绝"),
+        (Role.MAILBOX, "GET", "/api/generate", "访问被拒绝"),
+        (Role.MAILBOX, "GET", "/api/no-such-path", "访问被拒绝"),
+        (Role.GUEST, "DELETE", "/api/mailboxes?address=a@b", "演示模式不可删除"),
+        (Role.GUEST, "DELETE", "/api/email/1", "演示模式不可删除"),
+        (Role.GUEST, "DELETE", "/api/emails?mailbox=a@b", "演示模式不可清空"),
+        (Role.GUEST, "GET", "/api/email/1/download", "演示模式不可下载"),
+        (Role.MAILBOX, "GET", "/api/emails?mailbox=other@temp.example.com", "只能访问自己的邮箱"),
+        (Role.MAILBOX, "DELETE", "/api/emails?mailbox=other@temp.example.com", "Forbidden"),
+        (Role.USER, "GET", "/api/emails?mailbox=other@temp.example.com", "Forbidden"),
+    ],
+)
+def test_refusals_speak_the_words_of_the_original(
+    server: Server, role: Role, method: str, path: str, text: str
+) -> None:
+    answer = server.client(server.actor(role))(method, path)
+    assert (answer.status_code, answer.json()) == (403, {"error": text})
+
+
+def test_a_mailbox_login_is_told_of_foreign_and_missing_mails_in_its_own_words(server: Server) -> None:
+    foreign = server.deliver(server.own_mailbox(server.actor(Role.USER)))
+    client = server.client(server.actor(Role.MAILBOX))
+
+    assert client.get(f"/api/email/{foreign}").json() == {"error": "无权访问此邮件"}
+    assert client.get(f"/api/email/{foreign + 1}").json() == {"error": "邮件不存在"}
+
+
+@pytest.mark.parametrize(("age_s", "seen"), [(86_400, True), (86_401, False)])
+def test_a_mailbox_login_sees_exactly_the_last_24_hours(server: Server, age_s: int, seen: bool) -> None:
+    actor = server.actor(Role.MAILBOX)
+    mail = server.deliver(server.own_mailbox(actor))
+    server.clock.advance(age_s)
+    client = server.client(actor)
+
+    assert len(client.get("/api/emails").json()) == seen
+    assert len(client.get("/api/emails/batch", params={"ids": mail}).json()) == seen
+    assert client.get(f"/api/email/{mail}").status_code == (200 if seen else 404)
+    assert client.get(f"/api/email/{mail}/download").status_code == 200
+    assert len(server.root().get("/api/emails/batch", params={"ids": mail}).json()) == 1
+
+
+def test_one_foreign_mail_refuses_a_whole_batch(server: Server) -> None:
+    user = server.actor(Role.USER)
+    own = server.deliver(server.own_mailbox(user))
+    foreign = server.deliver(server.own_mailbox(server.actor(Role.USER)))
+
+    answer = server.client(user).get("/api/emails/batch", params={"ids": f"{own},{foreign}"})
+
+    assert (answer.status_code, answer.json()) == (403, {"error": "Forbidden"})
+
+
+def test_nobody_takes_over_a_mailbox_by_creating_it(server: Server) -> None:
+    server.deliver("wanted@temp.example.com")
+    client = server.client(server.actor(Role.USER))
+
+    answer = client.post("/api/create", json={"local": "wanted"})
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "该邮箱地址已被使用"})
+    assert client.get("/api/emails", params={"mailbox": "wanted@temp.example.com"}).status_code == 403
+
+
+def test_creating_ones_own_mailbox_again_is_no_error(server: Server) -> None:
+    client = server.client(server.actor(Role.USER))
+    for _ in range(2):
+        assert client.post("/api/create", json={"local": "mine"}).json()["email"] == "mine@temp.example.com"
+    assert client.get("/api/mailboxes").json()["total"] == 1

@@ -1,0 +1,375 @@
+"""Logging in and out, credentials, cookies, and where a request comes from."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import jwt
+import pytest
+
+from tempmail.domain.actor import Role
+from tempmail.services.sessions import RECHECK_S
+from tests.contract.web_suite import (
+    ADMIN_NAME,
+    ADMIN_PASSWORD,
+    MAX_JSON_BYTES,
+    PROXY,
+    ROOT_TOKEN,
+    Client,
+    Server,
+)
+
+CREDENTIALS = {"username": ADMIN_NAME, "password": ADMIN_PASSWORD}
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
+def log_in(server: Server, **headers: str) -> Client:
+    answer = Client(server).post("/api/login", json=CREDENTIALS, headers=headers)
+    assert answer.status_code == 200
+    return Client(server, {"cookie": answer.headers["set-cookie"].partition(";")[0]})
+
+
+def test_the_admin_logs_in_and_gets_a_strict_cookie(server: Server) -> None:
+    answer = server.client().post(
+        "/api/login", json={"username": f" {ADMIN_NAME.upper()} ", "password": ADMIN_PASSWORD}
+    )
+
+    assert answer.json() == {"success": True, "role": "admin", "can_send": 1, "mailbox_limit": 9999}
+    name, _, rest = answer.headers["set-cookie"].partition("=")
+    assert name == "iding-session"
+    assert rest.partition(";")[2] == " HttpOnly; Path=/; SameSite=Strict; Max-Age=604800"
+
+
+def test_a_session_says_who_it_is(server: Server) -> None:
+    assert log_in(server).get("/api/session").json() == {
+        "authenticated": True,
+        "role": "admin",
+        "username": "boss",
+        "strictAdmin": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "wire", "strict"),
+    [
+        (Role.ADMIN, "admin", False),
+        (Role.USER, "user", False),
+        (Role.MAILBOX, "mailbox", False),
+        (Role.GUEST, "guest", False),
+    ],
+)
+def test_sessions_of_the_other_roles(server: Server, role: Role, wire: str, strict: bool) -> None:
+    actor = server.actor(role)
+    shown = server.client(actor).get("/api/session").json()
+    expected = {"authenticated": True, "role": wire, "username": actor.username, "strictAdmin": strict}
+    if role is Role.MAILBOX:
+        expected["mailboxAddress"] = actor.mailbox_address
+    assert shown == expected
+
+
+def test_a_users_row_of_the_admin_is_made_once(server: Server) -> None:
+    admin = log_in(server)
+    email = admin.post("/api/create", json={"local": "mine"}).json()["email"]
+    assert email == "mine@temp.example.com"
+    assert server.user(ADMIN_NAME.lower()) == 1
+    again = log_in(server)
+    assert again.get("/api/mailboxes").json()["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        pytest.param({"username": ADMIN_NAME, "password": "wrong"}, 401, "用户名或密码错误", id="wrong password"),
+        pytest.param({"username": "other", "password": ADMIN_PASSWORD}, 401, "用户名或密码错误", id="wrong name"),
+        pytest.param({"username": "guest", "password": "guest"}, 401, "用户名或密码错误", id="a guest, who is off"),
+        pytest.param({"username": "名字", "password": "пароль"}, 401, "用户名或密码错误", id="not ASCII"),
+        pytest.param({"username": "", "password": "x"}, 400, "用户名或密码不能为空", id="no name"),
+        pytest.param({"username": "x", "password": ""}, 400, "用户名或密码不能为空", id="no password"),
+        pytest.param({"username": "  ", "password": "  "}, 400, "用户名或密码不能为空", id="blank"),
+        pytest.param({}, 400, "用户名或密码不能为空", id="nothing"),
+    ],
+)
+def test_logins_that_fail(server: Server, body: dict[str, str], status: int, text: str) -> None:
+    answer = server.client().post("/api/login", json=body)
+    assert (answer.status_code, answer.json()) == (status, {"error": text})
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="broken"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"[]", id="array"),
+        pytest.param(b'"x"', id="text"),
+        pytest.param(b'{"username": 1, "local": 1}', id="wrong type"),
+        pytest.param(b'{"username":"a"}x', id="more behind"),
+        pytest.param(b"\xff\xfe", id="not UTF-8"),
+        pytest.param(b'{"username":"\xff","local":"\xff"}', id="text that is not UTF-8"),
+        pytest.param(b'{"x":' + b"[" * 4000, id="deep and unknown"),
+        pytest.param(b'{"username":' + b"[" * 4000, id="deep"),
+    ],
+)
+def test_bodies_that_are_not_the_json_asked_for(server: Server, content: bytes) -> None:
+    for path in ("/api/login", "/api/create"):
+        answer = server.root().post(path, content=content)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "Bad Request"
+        assert answer.json()["detail"]
+
+
+def padded(size: int) -> bytes:
+    body = b'{"username":"a","password":"b"}'
+    return body + b" " * (size - len(body))
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_JSON_BYTES, 401), (MAX_JSON_BYTES + 1, 413)])
+def test_bodies_are_bounded(server: Server, size: int, status: int) -> None:
+    assert server.client().post("/api/login", content=padded(size)).status_code == status
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_JSON_BYTES, 401), (MAX_JSON_BYTES + 1, 413)])
+def test_bodies_without_announced_length_are_bounded_too(server: Server, size: int, status: int) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        body = padded(size)
+        for start in range(0, len(body), 1000):
+            yield body[start : start + 1000]
+
+    assert server.client().post("/api/login", content=chunks()).status_code == status
+
+
+def test_an_empty_admin_password_switches_the_login_off(server: Server) -> None:
+    off = server.new_sessions(admin_password="")
+    with pytest.raises(Exception, match="用户名或密码不能为空"):
+        server.run(off.login(ADMIN_NAME, ""))
+    with pytest.raises(Exception, match="用户名或密码错误"):
+        server.run(off.login(ADMIN_NAME, "x"))
+
+
+def test_ten_logins_a_minute_from_one_address(server: Server) -> None:
+    client = server.client()
+    for number in range(10):
+        body = CREDENTIALS if number % 2 else {"username": "x", "password": "y"}
+        assert client.post("/api/login", json=body).status_code in (200, 401)
+    server.clock.advance(59.5)
+
+    refused = client.post("/api/login", json=CREDENTIALS)
+
+    assert (refused.status_code, refused.json()) == (429, {"error": "Too Many Requests"})
+    assert refused.headers["retry-after"] == "1"
+    server.clock.advance(0.5)
+    assert client.post("/api/login", json=CREDENTIALS).status_code == 200
+
+
+def test_malformed_logins_count_too(server: Server) -> None:
+    client = server.client()
+    for _ in range(10):
+        assert client.post("/api/login", content=b"{").status_code == 400
+    assert client.post("/api/login", json=CREDENTIALS).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {ROOT_TOKEN}"},
+        {"authorization": f"bearer  {ROOT_TOKEN} "},
+        {"x-admin-token": ROOT_TOKEN},
+        {"authorization": "Bearer wrong", "x-admin-token": ROOT_TOKEN},
+    ],
+    ids=["bearer", "bearer with blanks", "own header", "own header beside a wrong one"],
+)
+def test_the_root_token_is_the_highest_administrator(server: Server, headers: dict[str, str]) -> None:
+    assert Client(server, headers).get("/api/session").json() == {
+        "authenticated": True,
+        "role": "admin",
+        "username": "__root__",
+        "strictAdmin": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (f"/api/session?admin_token={ROOT_TOKEN}", {}),
+        (f"/api/session?token={ROOT_TOKEN}", {}),
+        ("/api/session", {"authorization": ROOT_TOKEN}),
+        ("/api/session", {"authorization": f"Basic {ROOT_TOKEN}"}),
+        ("/api/session", {"authorization": "Bearer "}),
+        ("/api/session", {"x-admin-token": ""}),
+        ("/api/session", {"x-admin-token": ROOT_TOKEN[:-1]}),
+        ("/api/session", {"x-admin-token": f"{ROOT_TOKEN}x"}),
+        ("/api/session", {"x-admin-token": "\u00e9"}),
+        ("/api/session", {"cookie": f"iding-session={ROOT_TOKEN}"}),
+        ("/api/session", {"cookie": "iding-session="}),
+        ("/api/session", {"cookie": "other=1; iding-session2=x"}),
+    ],
+    ids=[
+        "query admin_token",
+        "query token",
+        "no scheme",
+        "other scheme",
+        "empty bearer",
+        "empty header",
+        "a prefix",
+        "a longer one",
+        "not ASCII",
+        "as cookie",
+        "empty cookie",
+        "other cookies",
+    ],
+)
+def test_what_is_no_credential(server: Server, path: str, headers: dict[str, str]) -> None:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    answer = server.run(server.http.get(path, headers=raw))
+    assert answer.status_code == 401
+
+
+def test_a_wrong_root_token_falls_back_to_the_session(server: Server) -> None:
+    session = log_in(server)
+    answer = session.get("/api/session", headers={"authorization": "Bearer wrong"})
+    assert answer.json()["username"] == "boss"
+
+
+def forged(server: Server, key: bytes | str, **claims: Any) -> str:
+    now = int(server.clock.now())
+    base = {"iat": now, "exp": now + 60, "jti": "x", "role": "admin", "username": "boss", "userId": 1}
+    return jwt.encode({**base, **claims}, key, algorithm="HS256")
+
+
+def test_the_root_token_itself_signs_no_session(server: Server) -> None:
+    cookie = f"iding-session={forged(server, ROOT_TOKEN)}"
+    assert Client(server, {"cookie": cookie}).get("/api/session").status_code == 401
+
+
+def test_an_unsigned_token_is_no_session(server: Server) -> None:
+    claims = {"iat": 0, "exp": 2**31, "jti": "x", "role": "admin", "username": "__root__", "userId": 0}
+    unsigned = jwt.encode(claims, "", algorithm="none")
+    assert Client(server, {"cookie": f"iding-session={unsigned}"}).get("/api/session").status_code == 401
+
+
+def test_a_changed_token_is_no_session(server: Server) -> None:
+    token = server.sessions.issue(server.actor(Role.USER))
+    for broken in (token[:-2], token + "x", token.replace(".", "", 1), "." * 3000, token[::-1]):
+        assert Client(server, {"cookie": f"iding-session={broken}"}).get("/api/session").status_code == 401
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(7 * 86_400 - 1, 200), (7 * 86_400, 401)])
+def test_a_session_ends_with_its_lifetime(server: Server, age_s: int, status: int) -> None:
+    session = log_in(server)
+    assert session.get("/api/session").status_code == 200
+    server.clock.advance(age_s)
+    assert session.get("/api/session").status_code == status
+
+
+def test_logging_out_ends_the_session_at_once(server: Server) -> None:
+    session, other = log_in(server), log_in(server)
+    assert session.get("/api/session").status_code == 200
+
+    answer = session.post("/api/logout")
+
+    assert answer.json() == {"success": True}
+    assert answer.headers["set-cookie"] == "iding-session=; HttpOnly; Path=/; SameSite=Strict; Max-Age=0"
+    assert session.get("/api/session").status_code == 401
+    assert other.get("/api/session").status_code == 200
+
+
+def test_a_log_out_outlives_a_restart_and_reaches_other_processes(server: Server) -> None:
+    token = server.sessions.issue(server.actor(Role.USER))
+    elsewhere = server.new_sessions()
+    assert server.run(elsewhere.actor_of(token)) is not None
+
+    server.run(server.sessions.logout(token))
+
+    assert server.run(server.new_sessions().actor_of(token)) is None
+    server.clock.advance(RECHECK_S)
+    assert server.run(elsewhere.actor_of(token)) is None
+
+
+@pytest.mark.parametrize("cookie", ["", "iding-session=nonsense"])
+def test_logging_out_without_a_session_is_no_error(server: Server, cookie: str) -> None:
+    answer = Client(server, {"cookie": cookie}).post("/api/logout")
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+
+
+@pytest.mark.parametrize(
+    ("changes", "survives"),
+    [
+        ({}, True),
+        ({"admin_password": "a new one"}, False),
+        ({"admin_name": "chief"}, False),
+        ({"root_token": "another-root-token-0123456789"}, False),
+    ],
+    ids=["nothing", "password", "name", "root token"],
+)
+def test_an_admin_session_ends_when_what_it_rests_on_changes(
+    server: Server, changes: dict[str, str], survives: bool
+) -> None:
+    token = server.sessions.issue(server.actor(Role.STRICT_ADMIN))
+    restarted = server.new_sessions(**changes)
+    assert (server.run(restarted.actor_of(token)) is not None) is survives
+
+
+def test_a_user_named_like_the_admin_is_not_the_highest_administrator(server: Server) -> None:
+    namesake = server.actor(Role.ADMIN)
+    token = server.sessions.issue(type(namesake)(Role.ADMIN, ADMIN_NAME.lower(), namesake.user_id))
+    shown = Client(server, {"cookie": f"iding-session={token}"}).get("/api/session").json()
+    assert shown["strictAdmin"] is False
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "https"),
+    [
+        (PROXY, {"x-forwarded-proto": "https"}, True),
+        (PROXY, {"x-forwarded-proto": "http, https"}, True),
+        (PROXY, {"x-forwarded-proto": "http"}, False),
+        (PROXY, {}, False),
+        ("203.0.113.9", {"x-forwarded-proto": "https"}, False),
+    ],
+    ids=[
+        "proxy says https",
+        "nearest proxy says https",
+        "proxy says http",
+        "proxy says nothing",
+        "a stranger says https",
+    ],
+)
+def test_the_cookie_is_secure_and_hsts_is_sent_on_https(
+    server: Server, peer: str, headers: dict[str, str], https: bool
+) -> None:
+    answer = server.run(server.connect(peer).post("/api/login", json=CREDENTIALS, headers=headers))
+    assert (" Secure;" in answer.headers["set-cookie"]) is https
+    assert ("strict-transport-security" in answer.headers) is https
+
+
+@pytest.mark.parametrize(
+    ("peer", "first", "second", "same"),
+    [
+        (PROXY, "203.0.113.1", "203.0.113.2", False),
+        (PROXY, "203.0.113.1", "198.51.100.1, 203.0.113.1", True),
+        (PROXY, "203.0.113.1, " + PROXY, "203.0.113.1", True),
+        (PROXY, "2001:db8::1", "2001:db8::ffff:1", True),
+        (PROXY, "2001:db8::1", "2001:db8:0:1::1", False),
+        (PROXY, "nonsense", "other nonsense", True),
+        ("198.51.100.9", "203.0.113.1", "203.0.113.2", True),
+    ],
+    ids=[
+        "two clients behind a proxy",
+        "a client cannot prepend",
+        "through two proxies",
+        "one IPv6 network",
+        "two IPv6 networks",
+        "no addresses",
+        "a stranger cannot choose",
+    ],
+)
+def test_logins_are_counted_by_who_really_asks(server: Server, peer: str, first: str, second: str, same: bool) -> None:
+    http = server.connect(peer)
+    for _ in range(10):
+        server.run(http.post("/api/login", content=b"{", headers={"x-forwarded-for": first}))
+    answer = server.run(http.post("/api/login", content=b"{", headers={"x-forwarded-for": second}))
+    assert answer.status_code == (429 if same else 400)

@@ -1,0 +1,289 @@
+"""The HTTP side over a real SQLite store, driven without a socket; every answer is checked against the OpenAPI
+document."""
+
+import asyncio
+import re
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from tempmail.adapters.objects.folder import FolderObjects
+from tempmail.adapters.sql.data_version import DataVersion
+from tempmail.adapters.sql.store import SqlStore, open_store
+from tempmail.clock import FakeClock, stamp
+from tempmail.domain.actor import Actor, Role
+from tempmail.domain.address import ServedDomains, alias_of
+from tempmail.domain.messages import IncomingMail, Recipient
+from tempmail.errors import ObjectsUnavailable
+from tempmail.metrics import Board
+from tempmail.services.access import Access
+from tempmail.services.bodies import Bodies
+from tempmail.services.mail import MailService
+from tempmail.services.mailboxes import MailboxService
+from tempmail.services.sessions import SessionOptions, SessionService
+from tempmail.services.spool_files import SpoolFiles
+from tempmail.web.app import WebOptions, build_app
+from tempmail.web.call import WebServices, World
+
+T = TypeVar("T")
+
+NOON = 1_704_110_400.0  # 2024-01-01 12:00:00
+ROOT_TOKEN = "root-token-of-the-tests-0123456789"
+ADMIN_NAME, ADMIN_PASSWORD = "Boss", "correct horse"
+DOMAINS = ("temp.example.com", "Mail.Example.org", "*.wild.example")
+MAX_JSON_BYTES = 4096
+PROXY = "192.0.2.1"
+
+RAW = (
+    b"From: Sender <sender@example.com>\r\nTo: box@temp.example.com\r\nSubject: Hello\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    b'--b\r\nContent-Type: multipart/alternative; boundary="c"\r\n\r\n'
+    b"--c\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nYour code is 123456\r\n"
+    b"--c\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Your code is <b>123456</b></p>\r\n--c--\r\n"
+    b'--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="a.pdf"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--b--\r\n"
+)
+
+
+class SwitchableObjects(FolderObjects):
+    """A folder that can be cut off."""
+
+    down = False
+
+    async def get(self, key: str) -> bytes:
+        if self.down:
+            raise ObjectsUnavailable("bucket secret-bucket-name cannot be reached")
+        return await super().get(key)
+
+
+@dataclass
+class Side:
+    """One world and the store under it."""
+
+    store: SqlStore
+    objects: SwitchableObjects
+    world: World
+
+
+class Server:
+    """A server in this process. Use as a context manager; `run` is its event loop."""
+
+    def __init__(self, folder: Path, *, with_demo: bool = True) -> None:
+        self.clock = FakeClock(NOON)
+        self.not_ready: list[str] = []
+        self._runner = asyncio.Runner()
+        self._folder = folder
+        self._with_demo = with_demo
+
+    def __enter__(self) -> "Server":
+        with ExitStack() as stack:
+            stack.enter_context(self._runner)
+            self.real = self.run(self._side("real", stack))
+            self.demo = self.run(self._side("demo", stack))
+            self.sessions = self.new_sessions()
+            board = Board(1)
+            self.services = WebServices(
+                sessions=self.sessions,
+                world=self.real.world,
+                demo=self.demo.world if self._with_demo else None,
+                not_ready=self._not_ready,
+                metrics=board.slot(0),
+                metrics_page=board.render,
+            )
+            self.app = build_app(self.services, WebOptions("0", MAX_JSON_BYTES, trusted_proxies=(PROXY,)))
+            self.http = self.connect("198.51.100.7")
+            stack.callback(lambda: self.run(self.http.aclose()))
+            self.document: dict[str, Any] = self.run(self.http.get("/openapi.json")).json()
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def connect(self, peer: str) -> httpx.AsyncClient:
+        """An HTTP client whose connections come from `peer`."""
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(peer, 4000))
+        return httpx.AsyncClient(transport=transport, base_url="http://server.example")
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    def new_sessions(self, **changes: str) -> SessionService:
+        """Another process over the same store, or the same one after its settings changed."""
+        options = {"admin_name": ADMIN_NAME, "admin_password": ADMIN_PASSWORD, "root_token": ROOT_TOKEN, **changes}
+        store = self.real.store
+        return SessionService(
+            SessionOptions(**options, lifetime_s=7 * 86400),
+            users=store.users,
+            revoked=store.sessions,
+            clock=self.clock,
+        )
+
+    async def _not_ready(self) -> list[str]:
+        return self.not_ready
+
+    async def _side(self, name: str, stack: ExitStack) -> Side:
+        folder = self._folder / name
+        folder.mkdir()
+        store = await open_store(folder / "tempmail.db", clock=self.clock)
+        stack.callback(lambda: self.run(store.close()))
+        objects = SwitchableObjects(folder / "objects")
+        stack.callback(lambda: self.run(objects.close()))
+        version = DataVersion(folder / "tempmail.db")
+        stack.callback(version.close)
+        bodies = Bodies(store.spool, SpoolFiles(folder / "spool", self.clock), objects)
+        access = Access(store.mail, store.mailboxes, clock=self.clock)
+        return Side(
+            store,
+            objects,
+            World(
+                MailboxService(store.mailboxes, access, ServedDomains(DOMAINS), clock=self.clock),
+                MailService(store.mail, access, bodies, clock=self.clock, version=version),
+            ),
+        )
+
+    def deliver(self, address: str, *, side: Side | None = None, raw: bytes = RAW, **fields: Any) -> int:
+        """Take one mail for `address`, as SMTP would; its id."""
+        mail = IncomingMail(
+            **{
+                "recipients": (Recipient(address, address.lower(), alias_of(address)),),
+                "uuid": uuid4().hex,
+                "envelope_from": "sender@example.com",
+                "sender": "sender@example.com",
+                "subject": "Hello",
+                "preview": "Your code is 123456",
+                "verification_code": "123456",
+                "extraction": None,
+                "attachment_count": 1,
+                "received_at": stamp(self.clock.now()),
+                "size_bytes": len(raw),
+                "body": raw,
+                **fields,
+            }
+        )
+        stored = self.run((side or self.real).store.mail.add([mail]))
+        return stored[0].message_ids[0]
+
+    def mailbox(self, address: str, *, owner_id: int | None = None, side: Side | None = None) -> int:
+        """Create a mailbox in the store; its id."""
+        made = self.run(
+            (side or self.real).store.mailboxes.create(address, now=stamp(self.clock.now()), owner_id=owner_id)
+        )
+        return made.id
+
+    def user(self, name: str) -> int:
+        """A users row; its id."""
+        return self.run(self.real.store.users.ensure_admin(name, now=stamp(self.clock.now())))
+
+    def actor(self, role: Role) -> Actor:
+        """A new actor of `role`, with a users row or a mailbox of its own where the role has one."""
+        if role is Role.STRICT_ADMIN:
+            return Actor(role, ADMIN_NAME.lower(), self.user(ADMIN_NAME))
+        if role is Role.GUEST:
+            return Actor(role, "guest")
+        name = uuid4().hex[:12]
+        if role is Role.MAILBOX:
+            address = f"{name}@temp.example.com"
+            return Actor(role, address, mailbox_id=self.mailbox(address), mailbox_address=address)
+        return Actor(role, name, self.user(name))
+
+    def own_mailbox(self, actor: Actor) -> str:
+        """The address of a new mailbox that `actor` reaches; for a mailbox login, its own."""
+        if actor.mailbox_address is not None:
+            return actor.mailbox_address
+        address = f"{uuid4().hex[:12]}@temp.example.com"
+        self.mailbox(address, owner_id=actor.owner_id, side=self.side_of(actor))
+        return address
+
+    def side_of(self, actor: Actor) -> Side:
+        return self.demo if actor.role is Role.GUEST else self.real
+
+    def client(self, actor: Actor | None = None) -> "Client":
+        """A caller with a session of `actor`, minted by the session layer; None: without any credential."""
+        return Client(self, {"cookie": f"iding-session={self.sessions.issue(actor)}"} if actor else {})
+
+    def root(self) -> "Client":
+        return Client(self, {"authorization": f"Bearer {ROOT_TOKEN}"})
+
+
+@dataclass
+class Client:
+    """Sends requests and checks every answer against the document and the promises that hold for all answers."""
+
+    server: Server
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, method: str, path: str, **request: Any) -> httpx.Response:
+        headers = {**self.headers, **request.pop("headers", {})}
+        response = self.server.run(self.server.http.request(method, path, headers=headers, **request))
+        check_headers(response, path)
+        check_document(self.server.document, method, path, response)
+        return response
+
+    def get(self, path: str, **request: Any) -> httpx.Response:
+        return self("GET", path, **request)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return self("POST", path, **request)
+
+    def delete(self, path: str, **request: Any) -> httpx.Response:
+        return self("DELETE", path, **request)
+
+
+def check_headers(response: httpx.Response, path: str) -> None:
+    headers = response.headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["permissions-policy"] == "camera=(), microphone=(), geolocation=()"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert len(headers.get_list("content-security-policy")) == 1
+    assert re.fullmatch(r"[\w-]{12}", headers["x-request-id"])
+    if path.startswith("/api"):
+        assert headers["cache-control"] == "no-store"
+    if response.status_code >= 400:
+        assert headers["content-type"] == "application/json"
+        if response.request.method != "HEAD":
+            assert isinstance(response.json()["error"], str)
+
+
+def check_document(document: Mapping[str, Any], method: str, path: str, response: httpx.Response) -> None:
+    """An answer of a documented operation has a documented status and fits its schema, without a key more."""
+    operation = find_operation(document, method, path)
+    if operation is None:
+        return
+    declared = operation["responses"].get(str(response.status_code))
+    assert declared is not None, f"{method} {path}: {response.status_code} is not documented: {response.text}"
+    media_type = response.headers["content-type"]
+    assert media_type in declared["content"], f"{method} {path}: {media_type} is not documented"
+    if media_type == "application/json" and method != "HEAD":
+        schema = {**_closed(declared["content"][media_type]["schema"]), "components": _closed(document["components"])}
+        Draft202012Validator(schema).validate(response.json())
+
+
+def find_operation(document: Mapping[str, Any], method: str, path: str) -> Mapping[str, Any] | None:
+    for template, item in document["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if method.lower() in item and re.fullmatch(pattern, path.partition("?")[0]):
+            found: Mapping[str, Any] = item[method.lower()]
+            return found
+    return None
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with every object closed: keys that are not declared fail."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    return {**closed, "additionalProperties": False} if "properties" in closed else closed
