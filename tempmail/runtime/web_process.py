@@ -1,0 +1,112 @@
+"""The process that answers HTTP and does the background work."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+
+from tempmail.errors import ObjectsUnavailable
+from tempmail.log import get_log
+from tempmail.ports import Objects, Store
+from tempmail.runtime import wiring
+from tempmail.runtime.background import repeat
+from tempmail.runtime.child import Life
+from tempmail.runtime.site import Site
+
+_log = get_log("web")
+
+HTTP_DRAIN_S = 5
+BACKGROUND_DRAIN_S = 3.0
+"""What an upload under way gets to finish, after HTTP has; the supervisor's budget for the whole stop is 10 s."""
+MEASURE_S = 1.0
+RETENTION_LOOK_S = 60.0
+STRAYS_S = 3600.0
+
+
+class _Http(uvicorn.Server):
+    """uvicorn's server, which leaves signals to this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets=sockets)  # type: ignore[arg-type]
+        self.listening.set()
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+
+async def serve_web(site: Site, life: Life) -> None:
+    """Answer HTTP and work in the background until `life.stop`; then finish what has begun, and return."""
+    settings = site.settings
+    store = await wiring.store(settings, site.clock, readers=2)
+    objects = wiring.objects(settings)
+    version = wiring.data_version(settings)
+    try:
+        app = wiring.web_app(site, store, objects, version)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=HTTP_DRAIN_S,
+        )
+        http = _Http(config)
+        async with _background(site, store, objects, life.stop), asyncio.TaskGroup() as tasks:
+            tasks.create_task(http.serve(sockets=[site.http]))
+            await http.listening.wait()
+            life.ready()
+            await life.stop.wait()
+            http.should_exit = True
+    finally:
+        version.close()
+        await objects.close()
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.Event) -> AsyncIterator[None]:
+    metrics = site.board.slot(site.web_slot)
+    offloader = wiring.offloader(site.settings, store, objects, site.clock, metrics)
+    retention = wiring.retention(site.settings, store, site.clock, metrics)
+
+    async def measure() -> int:
+        await offloader.measure()
+        return 0
+
+    async def retain() -> int:
+        await retention.run_if_due()
+        return 0
+
+    works = (
+        _check(objects),
+        repeat("measure", measure, idle_s=MEASURE_S, stop=stop),
+        repeat("offload", offloader.offload_batch, idle_s=offloader.idle_s, stop=stop),
+        repeat("deletes", offloader.delete_batch, idle_s=offloader.idle_s, stop=stop),
+        repeat("retention", retain, idle_s=RETENTION_LOOK_S, stop=stop),
+        repeat("strays", offloader.remove_strays, idle_s=STRAYS_S, stop=stop),
+    )
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        yield
+        _, hanging = await asyncio.wait(tasks, timeout=BACKGROUND_DRAIN_S)
+        for task in hanging:
+            task.cancel()
+
+
+async def _check(objects: Objects) -> None:
+    """Name what is wrong with the object store at once. Mail is taken all the same: it waits in the spool."""
+    try:
+        await objects.check()
+    except ObjectsUnavailable as exc:
+        _log.error("objects.unavailable", reason=str(exc), exc=exc)
+    else:
+        _log.info("objects.ready")

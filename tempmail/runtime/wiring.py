@@ -1,0 +1,174 @@
+"""The one place where concrete parts meet. Nobody else names an adapter."""
+
+from starlette.applications import Starlette
+
+from tempmail import __version__
+from tempmail.adapters.objects.folder import FolderObjects
+from tempmail.adapters.objects.s3 import S3Objects
+from tempmail.adapters.objects.s3_options import S3Options
+from tempmail.adapters.sql import open_store
+from tempmail.adapters.sql.data_version import DataVersion
+from tempmail.clock import Clock
+from tempmail.domain.address import ServedDomains
+from tempmail.domain.mime import MimeLimits
+from tempmail.metrics import Board, Metrics
+from tempmail.ports import Objects, Store
+from tempmail.runtime.readiness import Readiness
+from tempmail.runtime.site import SPOOL_FOLDER, Site
+from tempmail.services.access import Access
+from tempmail.services.batch import GroupCommit
+from tempmail.services.bodies import Bodies
+from tempmail.services.capacity import Capacity, CapacityLimits
+from tempmail.services.fresh import Version
+from tempmail.services.ingest import Ingest, IngestOptions
+from tempmail.services.mail import MailService
+from tempmail.services.mailboxes import MailboxService
+from tempmail.services.offload import Offloader
+from tempmail.services.retention import Retention, RetentionOptions
+from tempmail.services.sessions import SessionOptions, SessionService
+from tempmail.services.spool_files import SpoolFiles
+from tempmail.services.verify import Verifier
+from tempmail.setting_values import FolderUrl
+from tempmail.settings import Settings
+from tempmail.smtp.options import SmtpOptions
+from tempmail.smtp.server import SmtpServer
+from tempmail.web.app import WebOptions, build_app
+from tempmail.web.call import WebServices, World
+
+READING_LIMITS = MimeLimits(max_text_bytes=8 << 20)
+"""A reader gets up to 8 MB of each body; at receipt 1 MB of it is searched for codes."""
+
+
+async def store(settings: Settings, clock: Clock, *, readers: int) -> Store:
+    """The database, which `site.prepare_storage` has brought up to date."""
+    return await open_store(
+        settings.database_url.path, clock=clock, bucket=settings.r2_bucket_name, readers=readers, migrated=True
+    )
+
+
+def objects(settings: Settings) -> Objects:
+    """The object store that OBJECTS_URL names. Opens no connection yet."""
+    url = settings.objects_url
+    if isinstance(url, FolderUrl):
+        return FolderObjects(url.path)
+    return S3Objects(
+        S3Options(
+            bucket=url.bucket,
+            prefix=url.prefix,
+            endpoint_url=settings.s3_endpoint_url or None,
+            region=settings.aws_region,
+            access_key_id=settings.aws_access_key_id or None,
+            secret_access_key=settings.aws_secret_access_key or None,
+            addressing=settings.s3_addressing,
+        )
+    )
+
+
+def spool_files(settings: Settings, clock: Clock) -> SpoolFiles:
+    return SpoolFiles(settings.data_dir / SPOOL_FOLDER, clock)
+
+
+def capacity(settings: Settings, board: Board, clock: Clock) -> Capacity:
+    limits = CapacityLimits(disk_min_free_bytes=settings.disk_min_free_bytes, spool_max_bytes=settings.spool_max_bytes)
+    return Capacity(settings.data_dir, limits, spooled_bytes=lambda: board.total("spool_bytes"), clock=clock)
+
+
+def smtp_server(site: Site, slot: int, opened: Store) -> tuple[SmtpServer, GroupCommit]:
+    """The receiving side of one process: the server, and the group commit whose `run` must run beside it."""
+    settings, metrics = site.settings, site.board.slot(slot)
+    commit = GroupCommit(opened.mail.add, metrics)
+    ingest = Ingest(
+        mailboxes=opened.mailboxes,
+        commit=commit,
+        domains=ServedDomains(settings.mail_domain),
+        capacity=capacity(settings, site.board, site.clock),
+        files=spool_files(settings, site.clock),
+        clock=site.clock,
+        metrics=metrics,
+        options=IngestOptions(
+            max_message_bytes=settings.max_message_bytes,
+            create_on_receipt=settings.create_on_receipt,
+            capture_all=settings.smtp_capture_all,
+        ),
+    )
+    options = SmtpOptions(
+        hostname=settings.smtp_hostname,
+        max_message_bytes=settings.max_message_bytes,
+        max_recipients=settings.max_recipients,
+        max_errors=settings.smtp_max_errors,
+        idle_timeout_s=settings.smtp_idle_timeout_s,
+        data_timeout_s=settings.smtp_data_timeout_s,
+        proxy_protocol_from=settings.proxy_protocol_from,
+    )
+    return SmtpServer(ingest, options, site.tls, site.connection_table(slot), metrics, site.clock), commit
+
+
+def offloader(settings: Settings, opened: Store, opened_objects: Objects, clock: Clock, metrics: Metrics) -> Offloader:
+    return Offloader(
+        spool=opened.spool,
+        files=spool_files(settings, clock),
+        objects=opened_objects,
+        clock=clock,
+        metrics=metrics,
+    )
+
+
+def bodies(settings: Settings, opened: Store, opened_objects: Objects, clock: Clock) -> Bodies:
+    return Bodies(opened.spool, spool_files(settings, clock), opened_objects)
+
+
+def retention(settings: Settings, opened: Store, clock: Clock, metrics: Metrics) -> Retention:
+    return Retention(
+        mail=opened.mail,
+        mailboxes=opened.mailboxes,
+        jobs=opened.jobs,
+        clock=clock,
+        metrics=metrics,
+        options=RetentionOptions(days=settings.retention_days),
+    )
+
+
+def verifier(settings: Settings, opened: Store, opened_objects: Objects, clock: Clock) -> Verifier:
+    return Verifier(opened, opened_objects, spool_files(settings, clock), clock)
+
+
+def data_version(settings: Settings) -> DataVersion:
+    """Whether anything was committed, by any process: what lists are remembered by."""
+    return DataVersion(settings.database_url.path)
+
+
+def web_app(site: Site, opened: Store, opened_objects: Objects, version: Version) -> Starlette:
+    """The HTTP side over the real store. Lists are remembered while `version` stays what it was."""
+    settings, clock = site.settings, site.clock
+    access = Access(opened.mail, opened.mailboxes, clock=clock)
+    ready = Readiness(opened, capacity(settings, site.board, clock), lambda: site.board.total("smtp_workers_ready"))
+    sessions = SessionService(
+        SessionOptions(
+            root_token=settings.jwt_token,
+            admin_name=settings.admin_name,
+            admin_password=settings.admin_password,
+            lifetime_s=settings.session_expire_days * 86_400,
+        ),
+        users=opened.users,
+        revoked=opened.sessions,
+        clock=clock,
+    )
+    services = WebServices(
+        sessions=sessions,
+        world=World(
+            mailboxes=MailboxService(opened.mailboxes, access, ServedDomains(settings.mail_domain), clock=clock),
+            mail=MailService(
+                opened.mail, access, bodies(settings, opened, opened_objects, clock), clock=clock, limits=READING_LIMITS
+            ),
+        ),
+        demo=None,
+        not_ready=ready.not_ready,
+        metrics=site.board.slot(site.web_slot),
+        metrics_page=site.board.render,
+    )
+    options = WebOptions(
+        version=__version__,
+        max_json_bytes=settings.max_json_bytes,
+        trusted_proxies=tuple(map(str, settings.trusted_proxies)),
+    )
+    return build_app(services, options)
