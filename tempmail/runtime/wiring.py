@@ -158,7 +158,12 @@ def web_app(site: Site, opened: Store, opened_objects: Objects, version: Version
         world=World(
             mailboxes=MailboxService(opened.mailboxes, access, ServedDomains(settings.mail_domain), clock=clock),
             mail=MailService(
-                opened.mail, access, bodies(settings, opened, opened_objects, clock), clock=clock, limits=READING_LIMITS
+                opened.mail,
+                access,
+                bodies(settings, opened, opened_objects, clock),
+                clock=clock,
+                limits=READING_LIMITS,
+                version=version,
             ),
         ),
         demo=None,
