@@ -27,6 +27,7 @@ def serve(settings: Settings, created_secrets: Mapping[str, str]) -> int:
     """Run the server until it is told to stop; returns the exit code. Raises `ConfigError` before anything serves."""
     alone = settings.smtp_workers == 0
     configure_logging(settings.log_level, settings.log_format, "server" if alone else "supervisor", sys.stderr)
+    os.umask(0o077)  # mails and secrets are nobody else's to read
     site = prepare(settings, SystemClock())
     _check_objects(settings)
     _show_secrets(settings, created_secrets)

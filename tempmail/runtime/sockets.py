@@ -36,6 +36,9 @@ def listen(bind: Bind, variable: str, *, shared: bool = False) -> socket.socket:
 def listen_per_worker(bind: Bind, variable: str, workers: int) -> list[socket.socket]:
     """One socket per worker on one port, so that a worker that dies loses its own sessions only: its socket stays
     open in the supervisor and its successor serves what waits there."""
+    if workers > 1 and bind.port:
+        # Sockets that may share a port would share it with another server too, and take half of its mail.
+        listen(bind, variable).close()
     first = listen(bind, variable, shared=workers > 1)
     # Port 0 is chosen by the first bind; the others follow it.
     chosen = Bind(bind.host, first.getsockname()[1])

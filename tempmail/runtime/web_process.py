@@ -20,6 +20,7 @@ HTTP_DRAIN_S = 5
 BACKGROUND_DRAIN_S = 3.0
 """What an upload under way gets to finish, after HTTP has; the supervisor's budget for the whole stop is 10 s."""
 MEASURE_S = 1.0
+CHECKPOINT_S = 1.0
 RETENTION_LOOK_S = 60.0
 STRAYS_S = 3600.0
 
@@ -82,6 +83,10 @@ async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.
         await offloader.measure()
         return 0
 
+    async def checkpoint() -> int:
+        await store.checkpoint()
+        return 0
+
     async def retain() -> int:
         await retention.run_if_due()
         return 0
@@ -89,6 +94,7 @@ async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.
     works = (
         _check(objects),
         repeat("measure", measure, idle_s=MEASURE_S, stop=stop),
+        repeat("checkpoint", checkpoint, idle_s=CHECKPOINT_S, stop=stop),
         repeat("offload", offloader.offload_batch, idle_s=offloader.idle_s, stop=stop),
         repeat("deletes", offloader.delete_batch, idle_s=offloader.idle_s, stop=stop),
         repeat("retention", retain, idle_s=RETENTION_LOOK_S, stop=stop),

@@ -23,10 +23,10 @@ class DataVersion:
         """A number that differs from the last one if anything was committed in between; None where the file is locked
         or cannot be read now."""
         try:
-            version: int = self._cursor.execute("pragma data_version").fetchone()[0]
+            [(version,)] = self._cursor.execute("pragma data_version").fetchall()
         except sqlite3.Error:
             return None
-        return version
+        return int(version)
 
     def close(self) -> None:
         self._connection.close()

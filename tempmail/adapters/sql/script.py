@@ -46,6 +46,10 @@ class Database(Protocol):
         """Run a script as one transaction: committed and fsynced on return, or rolled back and raised."""
         ...
 
+    async def checkpoint(self) -> None:
+        """Do the housekeeping that commits leave to a quiet moment. Call it often."""
+        ...
+
     async def close(self) -> None: ...
 
 

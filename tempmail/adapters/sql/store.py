@@ -32,6 +32,9 @@ class SqlStore:
         """A write transaction without a write: proves that the lock can be had and the file is there."""
         await self._database.write(one("store.ping"))
 
+    async def checkpoint(self) -> None:
+        await self._database.checkpoint()
+
     async def close(self) -> None:
         await self._database.close()
 
