@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import uvloop
 
+from tempmail import extract
 from tempmail.clock import SystemClock
 from tempmail.errors import ConfigError, ObjectsUnavailable
 from tempmail.log import configure_logging, get_log
@@ -22,6 +23,9 @@ _log = get_log("server")
 
 WEB = "web"
 
+_FIRST_MAIL = b"Subject: code 123456\r\nContent-Type: text/html\r\n\r\n<p>Your code is <b>123456</b></p>"
+"""Read before the processes start, so that they share its tables and no real mail waits for them."""
+
 
 def serve(settings: Settings, created_secrets: Mapping[str, str]) -> int:
     """Run the server until it is told to stop; returns the exit code. Raises `ConfigError` before anything serves."""
@@ -31,6 +35,7 @@ def serve(settings: Settings, created_secrets: Mapping[str, str]) -> int:
     site = prepare(settings, SystemClock())
     _check_objects(settings)
     _show_secrets(settings, created_secrets)
+    extract(_FIRST_MAIL)
     return _serve_alone(site) if alone else _serve_supervised(site)
 
 
