@@ -1,0 +1,219 @@
+"""Which string of a mail is the code its reader is asked to type, and why.
+
+Every string with the shape of a code becomes a candidate. Named signs, for and against, are added up for each
+(`codes_weights.SIGNS`); the best candidate above the threshold is the code. The sum can be read from the result alone.
+
+    codes_text       words, lines, sentences, lexicon hits      codes_place      a candidate's surroundings
+    codes_shapes     strings that look like codes               codes_labelling  which label is the candidate's
+    codes_numbers    digit groups: code, date, phone, amount    codes_judge      the signs for and against it
+    codes_labels     "verification code", "order number"        codes_weights    what a sign is worth
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from tempmail.domain.codes_judge import PURPOSE, Mail, Sign, Source, judge
+from tempmail.domain.codes_labelling import Earlier
+from tempmail.domain.codes_labels import ANOTHER, CODES, Label, find_labels
+from tempmail.domain.codes_shapes import Shape, find_shapes
+from tempmail.domain.codes_text import Reading
+from tempmail.domain.codes_weights import LABEL, SIGNS, THRESHOLD
+from tempmail.domain.lexicon.letters import fold
+from tempmail.domain.lexicon.table import Concept
+
+MAX_REPORTED = 8
+MAX_CONTEXT_WORDS = 8
+
+_TOPICS: Final = (Concept.ORDER, Concept.TRAVEL, Concept.PROMO, Concept.MEETING, Concept.LIST_OF)
+_ANY_TOPIC: Final = Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETING | Concept.LIST_OF
+_NAME_WORDS = re.compile(r"[^\W_]{3,40}")
+_FEWEST_LISTED = 4
+_LONGEST_LIST_GAP = 12
+_ANOTHER: Final = "labelled as another number"
+_REPLACED: Final = "said to be replaced or expired"
+_FOLLOWS: Final = "takes the place of one that no longer counts"
+_OUT_OF_THE_RACE: Final = frozenset(
+    {"cannot be a code", "said to be replaced or expired", "quoted from an earlier mail"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCandidate:
+    """A string that may be the code.
+
+    `value` is what a user would type. `kind`: numeric, grouped, alphanumeric or passphrase. `start` and `end` are its
+    place in the normalised text of `source` (subject, text, html, alt, preheader). `context`: the words before it.
+    `rule`: the sign that speaks most for it. `reasons`: every sign with its points, which add up to `score`.
+    """
+
+    value: str
+    kind: str
+    source: str
+    start: int
+    end: int
+    context: tuple[str, ...]
+    score: float
+    rule: str
+    reasons: tuple[str, ...]
+
+
+class _Read(NamedTuple):
+    """A source with its candidates and labels."""
+
+    source: Source
+    shapes: list[Shape]
+    labels: list[Label]
+
+
+class _Judged(NamedTuple):
+    score: float
+    shape: Shape
+    reading: Reading
+    signs: list[Sign]
+
+
+def find_codes(sources: list[Source], people: str) -> tuple[CodeCandidate, ...]:
+    """The candidates of a mail, best first. The first is the code if its score reaches THRESHOLD.
+
+    `people`: the sender's and recipients' names and addresses.
+    """
+    read = [_Read(source, find_shapes(source.reading), find_labels(source.reading)) for source in sources]
+    mail = _overview(read, people)
+    best: dict[str, _Judged] = {}
+    others: set[str] = set()
+    for source, shapes, labels in read:
+        listed = _listed(source.reading, shapes)
+        earlier = Earlier([], [])
+        for index, shape in enumerate(shapes):
+            signs = judge(source, shape, earlier, labels, mail)
+            if index in listed:
+                signs.append(Sign("one of a list", SIGNS["one of a list"]))
+            if any(sign.name.startswith(_ANOTHER) for sign in signs):
+                others.add(shape.value)
+            elif not any(sign.name in _OUT_OF_THE_RACE for sign in signs):
+                earlier.rivals.append(shape)
+            if shape.mask is None:
+                earlier.numbers.append(shape)
+            score = sum(sign.points for sign in signs)
+            known = best.get(shape.value)
+            if known is None or score > known.score:
+                best[shape.value] = _Judged(score, shape, source.reading, signs)
+    for value in others:
+        best[value] = _doubted(best[value])
+    _let_follow(best, others)
+    ranked = sorted(best.values(), key=lambda judged: -judged.score)
+    return tuple(_candidate(judged) for judged in ranked[:MAX_REPORTED])
+
+
+def chosen(candidates: Iterable[CodeCandidate]) -> str | None:
+    """The value of the first of ranked `candidates`, if it is good enough."""
+    first = next(iter(candidates), None)
+    return first.value if first is not None and first.score >= THRESHOLD else None
+
+
+def _candidate(judged: _Judged) -> CodeCandidate:
+    shape, reading = judged.shape, judged.reading
+    before = reading.words[max(0, shape.first_word - MAX_CONTEXT_WORDS) : shape.first_word]
+    reasons = tuple(map(_reason, judged.signs))
+    rule = max(judged.signs, key=lambda sign: sign.points).name
+    return CodeCandidate(
+        shape.value,
+        shape.kind,
+        reading.source,
+        shape.start,
+        shape.end,
+        tuple(before),
+        round(judged.score, 2),
+        rule,
+        reasons,
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _reason(sign: Sign) -> str:
+    return f"{sign.name}{': ' if sign.detail else ''}{sign.detail} {sign.points:+.2f}"
+
+
+def _doubted(judged: _Judged) -> _Judged:
+    """A candidate whose value another place of the mail calls something else."""
+    if any(sign.name.startswith(_ANOTHER) for sign in judged.signs):
+        return judged
+    sign = Sign(f"{_ANOTHER} elsewhere", SIGNS[f"{_ANOTHER} elsewhere"])
+    return judged._replace(score=judged.score + sign.points, signs=[*judged.signs, sign])
+
+
+def _let_follow(best: dict[str, _Judged], others: set[str]) -> None:
+    """Where the mail takes back a code, the one other number of the same length takes its place."""
+    gone = {value for value, judged in best.items() if any(sign.name == _REPLACED for sign in judged.signs)}
+    for length in {len(value) for value in gone}:
+        left = [value for value in best if len(value) == length and value not in gone | others and value.isdigit()]
+        left = [value for value in left if best[value].shape.mask is None and best[value].reading.source != "subject"]
+        if len(left) == 1 and any(value.isdigit() and len(value) == length for value in gone):
+            judged = best[left[0]]
+            sign = Sign(_FOLLOWS, SIGNS[_FOLLOWS])
+            best[left[0]] = judged._replace(score=judged.score + sign.points, signs=[*judged.signs, sign])
+
+
+def _overview(read: list[_Read], people: str) -> Mail:
+    topics: dict[int, int] = dict.fromkeys(_TOPICS, 0)
+    counts: dict[str, int] = {}
+    kinds: set[str] = set()
+    subject_label = None
+    subject_values: frozenset[str] = frozenset()
+    everything = 0
+    for source, shapes, labels in read:
+        for hit in source.reading.hits:
+            everything |= hit.concepts
+            if hit.concepts & _ANY_TOPIC:
+                for topic in _TOPICS:
+                    topics[topic] += hit.concepts & topic != 0
+        found = {label.kind for label in labels} - {ANOTHER, CODES}
+        kinds |= found
+        values = [shape.value for shape in shapes if shape.mask is None]
+        if source.reading.source == "subject":
+            subject_label = _strongest(found)
+            subject_values = frozenset(values)
+        for value in values:
+            counts[value] = counts.get(value, 0) + 1
+    return Mail(
+        names=_names(people) if any(not value.isdigit() for value in counts) else frozenset(),
+        topics=topics,
+        label=_strongest(kinds),
+        subject_label=subject_label,
+        has_purpose=bool(everything & PURPOSE),
+        has_warning=bool(everything & Concept.WARN),
+        subject_values=subject_values,
+        counts=counts,
+    )
+
+
+def _names(people: str) -> frozenset[str]:
+    return frozenset(map(fold, _NAME_WORDS.findall(people)))
+
+
+def _strongest(kinds: Iterable[str]) -> str | None:
+    return max(kinds, key=lambda kind: LABEL[kind], default=None)
+
+
+def _listed(reading: Reading, shapes: list[Shape]) -> set[int]:
+    """Indices of the shapes that are one of several of the same form on neighbouring lines."""
+    listed: set[int] = set()
+    run: list[int] = []
+    for index, shape in enumerate(shapes):
+        if shape.mask is not None:
+            continue
+        if run and not _lists_on(reading, shapes[run[-1]], shape):
+            run = []
+        run.append(index)
+        if len(run) >= _FEWEST_LISTED:
+            listed.update(run)
+    return listed
+
+
+def _lists_on(reading: Reading, last: Shape, shape: Shape) -> bool:
+    between = reading.text[last.end : shape.start]
+    same = last.kind == shape.kind and len(last.value) == len(shape.value)
+    return same and len(between) <= _LONGEST_LIST_GAP and not any(map(str.isalpha, between))

@@ -1,0 +1,240 @@
+"""The signs for and against one candidate, each by its name in `codes_weights.SIGNS`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from tempmail.domain.codes_labelling import Earlier, Found, label_of
+from tempmail.domain.codes_labels import ANY_CODE, CONFIRMATION, ONE_TIME, Label
+from tempmail.domain.codes_place import Place
+from tempmail.domain.codes_shapes import ALPHANUMERIC, PASSPHRASE, Shape
+from tempmail.domain.codes_text import Reading
+from tempmail.domain.codes_weights import SIGNS
+from tempmail.domain.lexicon.table import Concept
+
+PURPOSE: Final = Concept.AUTH | Concept.CONFIRM | Concept.VERIFY | Concept.LOGIN
+WEAK_SOURCES: Final = frozenset({"alt", "preheader"})
+
+_MANY = 2
+_PROMINENT_CHARS = 60
+_SLOGAN = re.compile(r"(?=.{0,4}[AEIOU])[A-Z]{3,}\d{1,4}\Z")
+_NUMBER_SIGN = re.compile(r"(?:#|№|\b[Nn](?:o|r|ro|um|°|º)\.?\s?:?)\s?\Z")
+_STATE_BEFORE_ZIP = re.compile(r"\b[A-Z]{2} \Z")
+_COPYRIGHT = re.compile(r"(?:©|\([cC]\)|[Cc]opyright)[ \d–-]{0,14}\Z")
+_CLAUSE_END = re.compile(r"[,;.!?。，；\n]|\d{4}")
+_PLACE_NAME_BEHIND = re.compile(r"\s[A-ZÀ-ÞА-ЯŁŚŻ][a-zß-ÿа-яłśż]{2,}")
+
+
+class Sign(NamedTuple):
+    name: str
+    points: float
+    detail: str = ""
+
+
+_BARE: Final = {name: Sign(name, points) for name, points in SIGNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What is known of the whole mail while one candidate is judged.
+
+    `names`: words of the sender and recipients. `topics`: how often each topic is touched. `label`, `subject_label`:
+    the kind of the strongest label in all and in the subject. `has_purpose`: whether it speaks of signing in or
+    verifying. `has_warning`: whether it says not to share something. `subject_values`: candidates in the subject.
+    `counts`: how often a value is shown.
+    """
+
+    names: frozenset[str]
+    topics: dict[int, int]
+    label: str | None
+    subject_label: str | None
+    has_purpose: bool
+    has_warning: bool
+    subject_values: frozenset[str]
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A reading with what the page said about parts of it."""
+
+    reading: Reading
+    prominent: tuple[tuple[int, int], ...] = ()
+    quoted: tuple[tuple[int, int], ...] = ()
+
+
+def judge(source: Source, shape: Shape, earlier: Earlier, labels: list[Label], mail: Mail) -> list[Sign]:
+    """All signs of a candidate, in the order form, labels, place, mail. Their points add up to its score."""
+    if shape.mask is not None:
+        return [_sign("cannot be a code", shape.mask)]
+    place = Place(source.reading, shape)
+    labelling = label_of(place, labels, earlier)
+    signs = [_sign(name) for name in _signs_of_form(shape)]
+    if not shape.value.isdigit() and _is_ordinary(place, mail):
+        signs.append(_sign("an ordinary word"))
+    signs += (_sign(name, words) for name, words in labelling.another)
+    found = labelling.found
+    if found is None and not place.is_set_apart and not place.is_beside_a_word_for_typing():
+        signs.append(_sign("no word for a code near"))
+        return signs
+    reach = place.reach()
+    if found is None or found.points < 1:
+        signs.append(_sign(_unlabelled(place, reach, mail, is_prominent=_is_prominent(source, shape))))
+    if found is not None:
+        words = place.text[found.label.start : found.label.end]
+        signs.append(Sign(f"{found.label.kind} {found.where}", found.points, words))
+    signs += _signs_of_place(source, place, is_labelled=found is not None and sum(sign.points for sign in signs) >= 4)
+    signs += (_sign(name) for name in _signs_of_mail(source, shape, found, reach, mail))
+    return signs
+
+
+def _sign(name: str, detail: str = "") -> Sign:
+    return Sign(name, SIGNS[name], detail) if detail else _BARE[name]
+
+
+def _signs_of_form(shape: Shape) -> Iterator[str]:
+    value, form = shape.value, shape.form
+    if value.isdigit():
+        if form == "prefixed":
+            yield "one letter before the digits"
+        if len(value) == 6:
+            yield "six digits"
+        elif len(value) <= 8:
+            yield "four, five, seven or eight digits"
+        else:
+            yield "nine or ten digits"
+        if form == "digit groups":
+            yield "groups"
+        elif form == "year":
+            yield "could be a year"
+        elif form == "compact date":
+            yield "could be a date"
+    elif shape.kind == PASSPHRASE:
+        yield "words joined by dashes"
+    elif value.replace("-", "").isalpha():
+        yield "only capital letters"
+    elif form == "even groups":
+        yield "even groups"
+    else:
+        yield "letters and digits"
+        if _SLOGAN.match(value):
+            yield "a slogan with a number"
+
+
+def _is_ordinary(place: Place, mail: Mail) -> bool:
+    """Whether a candidate with letters is a name, a word of a language, or shouted prose."""
+    shape, reading = place.shape, place.reading
+    folded = shape.value.lower()
+    if folded in mail.names or any(part in mail.names and len(part) > 3 for part in folded.split("-")):
+        return True
+    if shape.kind == PASSPHRASE:
+        return not place.is_set_apart
+    if any(hit.start == shape.start for hit in reading.hits_between(shape.start, shape.end)):
+        return True
+    if not shape.value.isalpha():
+        return False
+    for index in (shape.first_word - 1, shape.last_word + 1):
+        if 0 <= index < len(reading.words) and reading.words[index].isupper() and len(reading.words[index]) > 2:
+            gap = reading.gaps[min(index, shape.last_word)]
+            if len(gap) <= 2 and "\n" not in gap:
+                return True
+    if not (place.is_set_apart or place.is_pointed_at):
+        return True
+    return place.text.lower().count(folded) > place.text.count(shape.value)
+
+
+def _unlabelled(place: Place, reach: int, mail: Mail, *, is_prominent: bool) -> str:
+    """What stands in for a label: that the reader is asked to type the string, to sign in or verify."""
+    shape = place.shape
+    is_typable = shape.value.isdigit() or (shape.kind == ALPHANUMERIC and any(map(str.isdigit, shape.value)))
+    if is_typable and reach & Concept.ASK:
+        purpose = bool(reach & PURPOSE) or mail.has_purpose or mail.label is not None
+        if place.is_set_apart and (purpose or is_prominent):
+            return "asked for without a word for a code"
+        if (
+            shape.value.isdigit()
+            and place.is_beside_a_word_for_typing()
+            and (purpose or place.is_followed_by_function_word())
+        ):
+            return "right beside a word for typing"
+    return "no word for a code near"
+
+
+def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> Iterator[Sign]:
+    shape, text = place.shape, place.text
+    is_weak = place.reading.source in WEAK_SOURCES
+    if place.is_alone and not is_weak and place.reading.source != "subject":
+        yield _sign("alone on its line")
+    elif place.is_pointed_at and place.ends_line:
+        yield _sign("alone after a colon")
+    if _is_prominent(source, shape):
+        yield _sign("set large")
+    lead = text[max(0, shape.start - 20) : shape.start]
+    if _NUMBER_SIGN.search(lead):
+        yield _sign("behind a number sign")
+    if _COPYRIGHT.search(lead):
+        yield _sign("cannot be a code", "the year of a copyright")
+    if any(a <= shape.start < b for a, b in source.quoted):
+        yield _sign("quoted from an earlier mail")
+    if _is_stale(place):
+        yield _sign("said to be replaced or expired")
+    if not is_labelled:
+        if _STATE_BEFORE_ZIP.search(lead) or place.is_on_a_street():
+            yield _sign("in a postal address")
+        elif shape.value.isdigit() and len(shape.value) in (4, 5) and _PLACE_NAME_BEHIND.match(text, shape.end):
+            yield _sign("another number's label near", "a place name follows")
+        if place.is_behind_a_word_for_telephones():
+            yield _sign("a telephone number")
+    if is_weak:
+        yield _sign("weak source")
+
+
+def _is_prominent(source: Source, shape: Shape) -> bool:
+    return any(a <= shape.start and shape.end <= b and b - a <= _PROMINENT_CHARS for a, b in source.prominent)
+
+
+def _is_stale(place: Place) -> bool:
+    """Whether the words right around a candidate say that it no longer counts."""
+    shape, text, reading = place.shape, place.text, place.reading
+    stop = _CLAUSE_END.search(text, shape.end, min(len(text), shape.end + 60))
+    end = stop.start() if stop else min(place.line_end, shape.end + 60)
+    if reading.concepts_between(shape.end, end) & Concept.STALE:
+        return True
+    return any(
+        hit.concepts & Concept.STALE and not _CLAUSE_END.search(text, hit.end, shape.start)
+        for hit in reading.hits_between(max(place.line_start, shape.start - 40), shape.start)
+    )
+
+
+def _signs_of_mail(source: Source, shape: Shape, found: Found | None, reach: int, mail: Mail) -> Iterator[str]:
+    in_subject = source.reading.source == "subject"
+    if in_subject:
+        yield "in the subject"
+    elif shape.value in mail.subject_values:
+        yield "in the subject too"
+    elif mail.counts[shape.value] > 1:
+        yield "shown more than once"
+    if reach & Concept.ASK:
+        yield "asked to be typed"
+    if reach & PURPOSE:
+        yield "sign-in or verification words near"
+    if mail.subject_label is not None and not in_subject:
+        yield "the subject announces a code"
+    elif mail.label in (ONE_TIME, CONFIRMATION):
+        yield "the mail speaks of a one-time code"
+    if mail.has_warning and found is not None:
+        yield "the mail warns not to share it"
+    topics = mail.topics
+    if topics[Concept.MEETING] and not (found is not None and found.label.explicit):
+        yield "a mail about a meeting"
+    if found is not None and found.label.kind == ANY_CODE and not shape.value.isdigit() and not mail.has_purpose:
+        yield "nothing speaks of signing in"
+    if found is None or found.label.kind != ONE_TIME:
+        enough = 1 if found is not None and found.label.kind == CONFIRMATION else _MANY
+        if not reach & Concept.ASK and topics[Concept.ORDER] + topics[Concept.TRAVEL] >= enough:
+            yield "a mail about a purchase or journey"
+        if topics[Concept.PROMO] >= _MANY:
+            yield "a mail about an offer"
+        if topics[Concept.LIST_OF]:
+            yield "a stock of backup or setup keys"

@@ -1,0 +1,200 @@
+"""Which label of a text belongs to a candidate, if any, and whether it is called another number."""
+
+import re
+from typing import NamedTuple
+
+from tempmail.domain.codes_labels import ANOTHER, ANY_CODE, Label
+from tempmail.domain.codes_place import Place
+from tempmail.domain.codes_shapes import Shape
+from tempmail.domain.codes_weights import (
+    AFTER_LABEL,
+    LABEL,
+    LABEL_TAKEN,
+    LINE_ABOVE,
+    LOOSE,
+    NEARNESS,
+    OTHER_SENTENCE,
+    TIED,
+)
+
+_TIGHT = 3
+_LONGEST_GAP_OF_ANOTHER = 14
+_LONGEST_GAP_OF_ANOTHER_AFTER = 12
+_FARTHEST = NEARNESS[-1][0]
+_FARTHEST_AFTER = 120
+_MAX_LINES_LOOKED_AT = 12
+_TAKES_NEXT = re.compile(r"\W{0,3}(?:\w{1,8}\W{1,3})?\d{3}")
+
+
+class Found(NamedTuple):
+    """A label that is the candidate's, and what it is worth there."""
+
+    points: float
+    where: str
+    label: Label
+
+
+class Earlier(NamedTuple):
+    """What stands before a candidate in its text: all `numbers`, and of these the `rivals` that may be the code."""
+
+    numbers: list[Shape]
+    rivals: list[Shape]
+
+
+class Labelling(NamedTuple):
+    """`found`: the best label. `another`: (sign, words) for each word that calls the candidate another number."""
+
+    found: Found | None
+    another: list[tuple[str, str]]
+
+
+def label_of(place: Place, labels: list[Label], earlier: Earlier) -> Labelling:
+    """The labelling of a candidate: on its line before and after it, and on the lines above where it opens a line.
+
+    A label before an earlier number is that number's first.
+    """
+    another: list[tuple[str, str]] = []
+    before = _before(place, labels, earlier, another)
+    after = _after(
+        place, labels, another, is_labelled=before is not None and before.points >= AFTER_LABEL[ANY_CODE] - 1
+    )
+    found = [each for each in (before, after) if each is not None]
+    if place.opens_line and (place.is_alone or not found):
+        above = _above(place, labels, earlier, another)
+        if above is not None:
+            found.append(above)
+    column = _column(place, labels)
+    if column is not None:
+        found.append(column)
+    return Labelling(max(found, key=lambda each: each.points, default=None), another)
+
+
+def _nearness(gap: int) -> float:
+    return next((factor for limit, factor in NEARNESS if gap <= limit), 0.0)
+
+
+def _is_taken(shapes: list[Shape], start: int, end: int) -> bool:
+    """Whether another number stands in a span, so that a label before the span is that number's."""
+    return any(start <= shape.start and shape.end <= end for shape in shapes)
+
+
+def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[tuple[str, str]]) -> Found | None:
+    start = place.shape.start
+    floor = max(place.line_start, start - _FARTHEST)
+    sentence = place.reading.sentence_start(start, floor)
+    best: Found | None = None
+    other: Label | None = None
+    for label in reversed(labels):
+        if label.end > start:
+            continue
+        if label.start < floor:
+            break
+        if label.kind == ANOTHER:
+            if other is None and label.start >= sentence:
+                other = label
+            continue
+        gap = start - label.end
+        points = LABEL[label.kind] * _nearness(gap)
+        if label.start < sentence:
+            points *= OTHER_SENTENCE
+        if _is_taken(earlier.rivals, label.end, start):
+            points *= LABEL_TAKEN
+        if (
+            label.kind == ANY_CODE
+            and gap > _TIGHT
+            and not place.is_pointed_at
+            and not place.is_joined(label.end, start)
+        ):
+            points *= LOOSE
+        if place.is_tied:
+            points += TIED
+        if best is None or points > best.points:
+            best = Found(points, "before it", label)
+    if (
+        other is not None
+        and (best is None or other.start > best.label.start)
+        and not _is_taken(earlier.numbers, other.end, start)
+    ):
+        words = place.text[other.start : other.end]
+        if start - other.end > _LONGEST_GAP_OF_ANOTHER:
+            if best is None:
+                another.append(("another number's label near", words))
+        elif best is not None and place.is_joined(other.end, start):
+            another.append(("another number's label near", words))
+        else:
+            another.append(("labelled as another number", words))
+    return best
+
+
+def _above(place: Place, labels: list[Label], earlier: Earlier, another: list[tuple[str, str]]) -> Found | None:
+    reading, text = place.reading, place.text
+    steps = 0
+    for line in range(place.line - 1, max(-1, place.line - 1 - _MAX_LINES_LOOKED_AT), -1):
+        start, end = reading.line_span(line)
+        start = max(start, end - _FARTHEST)
+        if not any(map(str.isalnum, text[start:end])):
+            continue
+        here = [label for label in labels if start <= label.start and label.end <= end]
+        wanted = [label for label in here if label.kind != ANOTHER and not _is_taken(earlier.rivals, label.end, end)]
+        if wanted:
+            label = max(wanted, key=lambda label: (LABEL[label.kind], label.start))
+            last_sentence = reading.sentence_start(max(start, end - 1), start)
+            points = LABEL[label.kind] * LINE_ABOVE[steps] * (1.0 if label.start >= last_sentence else 0.9)
+            return Found(points, "on a line above", label)
+        if here and steps == 0 and place.is_alone and text[here[-1].end : end].strip() in ("", ":", "#"):
+            another.append(("labelled as another number", text[here[-1].start : here[-1].end]))
+            return None
+        steps += 1
+        if steps == len(LINE_ABOVE):
+            return None
+    return None
+
+
+def _column(place: Place, labels: list[Label]) -> Found | None:
+    """The label at the head of the candidate's column, in a table whose row above has as many cells."""
+    text = place.text
+    before = text[place.line_start : place.shape.start]
+    if "\t" not in before or place.line == 0:
+        return None
+    start, end = place.reading.line_span(place.line - 1)
+    heads = text[start:end].rstrip("\t ").split("\t")
+    column = before.count("\t")
+    if len(heads) != text[place.line_start : place.line_end].rstrip("\t ").count("\t") + 1:
+        return None
+    head_start = start + sum(len(head) + 1 for head in heads[:column])
+    head_end = head_start + len(heads[column])
+    for label in labels:
+        if head_start <= label.start and label.end <= head_end and label.kind != ANOTHER:
+            return Found(LABEL[label.kind], "at the head of its column", label)
+    return None
+
+
+def _after(place: Place, labels: list[Label], another: list[tuple[str, str]], *, is_labelled: bool) -> Found | None:
+    reading, text, behind = place.reading, place.text, place.shape.end
+    end = reading.sentence_end(behind, min(place.line_end, behind + _FARTHEST_AFTER))
+    if place.is_alone and not reading.is_last_line(place.line):
+        start, ceiling = reading.line_span(place.line + 1)
+        end = min(reading.sentence_end(start, ceiling), start + _FARTHEST_AFTER)
+    best: Found | None = None
+    for label in labels:
+        if label.start < behind:
+            continue
+        if label.end > end:
+            break
+        gap = text[behind : label.start]
+        if ":" in gap or any(map(str.isdigit, gap)):
+            break
+        if label.kind == ANOTHER:
+            if len(gap) <= _LONGEST_GAP_OF_ANOTHER_AFTER and "\n" not in gap and not is_labelled:
+                another.append(("labelled as another number after it", text[label.start : label.end]))
+            continue
+        if _TAKES_NEXT.match(text, label.end):
+            continue
+        points = AFTER_LABEL[label.kind] * _nearness(len(gap))
+        if label.kind == ANY_CODE and len(gap) > _TIGHT and not place.is_joined(behind, label.start):
+            points *= LOOSE
+        if "," in gap:
+            points *= LOOSE
+        if best is None or points > best.points:
+            best = Found(points, "after it", label)
+    return best

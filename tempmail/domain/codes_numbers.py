@@ -1,0 +1,143 @@
+"""Runs of digit groups: which are one code in groups, and which are dates, phone numbers, amounts or addresses."""
+
+import re
+from typing import Final
+
+from tempmail.domain.codes_text import Reading
+from tempmail.domain.lexicon.table import Concept
+
+DASHES: Final = frozenset("-–—‑‐")
+# What may stand between the digit groups of one number.
+GROUP_GAPS: Final = (
+    frozenset(" .·•‧∙,:/|") | DASHES | {") ", " (", ")-", " - ", " – ", " · ", " • ", " | "} | {"  ", "   "}
+)
+
+_AIRY_GAPS: Final = frozenset({" ", "  ", "   ", " - ", " – ", " · "})
+
+# Sizes of the groups of a code ("123 456" is 3, 3). Those not sure are read as one code only with a dash between.
+_SURE_GROUPS: Final = frozenset({(3, 3), (2, 2, 2), (4, 4)})
+_CODE_GROUPS: Final = _SURE_GROUPS | {(2, 2), (3, 2), (2, 3), (3, 4), (4, 3), (2, 2, 2, 2), (3, 3, 3), (4, 2), (2, 4)}
+
+_DATE = re.compile(
+    r"(?:19|20)\d\d-(?:0?[1-9]|1[0-2])(?:-(?:0?[1-9]|[12]\d|3[01]))?\Z"
+    r"|(?:0?[1-9]|[12]\d|3[01])-(?:0?[1-9]|[12]\d|3[01])-(?:19|20)?\d\d\Z"
+)
+_CURRENCY_SIGNS: Final = frozenset("$€£¥₹₽₩₺₴₫₱₪฿₦₸₼₾₡₲₵﷼￥")
+_CURRENCIES = re.compile(
+    r"(?:USD|EUR|GBP|JPY|CNY|RMB|INR|RUB|UAH|PLN|CZK|HUF|RON|BGN|SEK|NOK|DKK|CHF|TRY|BRL|MXN|AUD|CAD|NZD|KRW|THB|VND|IDR"
+    r"|MYR|PHP|SGD|HKD|TWD|ILS|SAR|AED|EGP|IRR|PKR|BDT|NGN|KES|ZAR|BTC|ETH|USDT|R|RM|TL|Ft|kr|Kč|zł|zl|lei|лв|руб|р|грн"
+    r"|[Rr]s|[Rr]p|dkr|skr|nkr|din|kn|đ|vnđ|ريال|درهم|تومان|جنيه|دينار)\Z"
+)
+_CURRENCY_BEHIND = re.compile(r"\s?(?:[원円元₽€$£₹₺₴₫₪฿]|บาท|টাকা|रुपये|ریال|تومان|ريال|درهم)")
+_HIDDEN_DIGITS = re.compile(r"[*•·●xX×#]{2,}[ -]?\Z")
+_LONGEST_UNIT_GAP = 1
+_LONGEST_TAIL_GAP = 10
+
+
+def group_reading(reading: Reading, first: int, last: int) -> tuple[str, str | None] | None:
+    """How the digit words `first` to `last` read as one number: (form, why it is no code or None). None: they are
+    several numbers, to be read one by one or split at their widest gap (`split_points`)."""
+    text = reading.text
+    sizes = tuple(len(word) for word in reading.words[first : last + 1])
+    gaps = set(reading.gaps[first:last])
+    start, end = reading.starts[first], reading.end_of(last)
+    total = sum(sizes)
+    if (
+        max(sizes) == 1
+        and (len(gaps) == 1 or gaps <= _AIRY_GAPS)
+        and 4 <= total <= 8
+        and not (total == 4 and gaps <= {".", ",", ":", "/"})
+    ):
+        return "single digits", glued(text, start, end)
+    before = text[max(0, start - 2) : start]
+    if before.endswith(("+", "+(")) or any("(" in gap or ")" in gap for gap in gaps):
+        return "", "a phone number"
+    if gaps & {"  ", "   "}:
+        return None
+    if len(gaps) > 1:
+        if gaps & {" ", ",", "|", " | "} and not (total >= 9 and gaps <= {" ", "-", "–", "."}):
+            return None
+        return "", "a date, phone number or amount"
+    (gap,) = gaps
+    if gap in (",", "|", " | "):
+        return ("", "an amount") if gap == "," and _is_thousands(sizes) else None
+    if gap in (":", "/"):
+        return "", "a time" if gap == ":" else "a date or fraction"
+    if gap == ".":
+        if max(sizes) >= 4 and len(sizes) == 2 and sizes[1] > 2:
+            return None
+        return "", "a decimal, date, version or IP address"
+    dashed = gap.strip() in DASHES
+    if dashed and _DATE.match("-".join(reading.words[first : last + 1])):
+        return "", "a date"
+    if sizes in _SURE_GROUPS or (sizes in _CODE_GROUPS and (dashed or sizes[0] == sizes[-1])):
+        form = "even digit groups" if sizes in _SURE_GROUPS else "digit groups"
+        return form, glued(text, start, end) or counted(reading, first, last)
+    if not dashed and ((len(sizes) == 2 and max(sizes) >= 4) or total < 7):
+        return None
+    return "", "a long number in groups"
+
+
+def split_points(reading: Reading, first: int, last: int) -> list[tuple[int, int]]:
+    """The parts of a run that is not one number: divided at its spaces, or else at every gap."""
+    gaps = reading.gaps[first:last]
+    widest = next((gap for gap in ("   ", "  ", " ", " | ", "|", ",") if gap in gaps), None)
+    whole_is_even = widest is None or all(gap == widest for gap in gaps)
+    parts: list[tuple[int, int]] = []
+    start = first
+    for at in range(first, last + 1):
+        if at == last or whole_is_even or reading.gaps[at] == widest:
+            parts.append((start, at))
+            start = at + 1
+    return parts
+
+
+def _is_thousands(sizes: tuple[int, ...]) -> bool:
+    return sizes[0] <= 3 and all(size in (2, 3) for size in sizes[1:])
+
+
+def glued(text: str, start: int, end: int) -> str | None:
+    """Why a string with these neighbours is a piece of something longer, or None."""
+    before = text[start - 1] if start else " "
+    after = text[end] if end < len(text) else " "
+    further = text[end + 1 : end + 2]
+    earlier = text[start - 2] if start >= 2 else " "
+    if before == after and before in "_*":
+        return None
+    if before in "/_\\@&%~" or after in "/_\\@=&~" or (before == "." and earlier.isalnum()):
+        return "part of a path, address or name"
+    if after == "." and further.isascii() and further.isalnum() and not further.isupper():
+        return "part of a path, address or name"
+    if before == "+" or (before == "(" and earlier == "+"):
+        return "a phone number"
+    if (before in "-–" and earlier.isalnum() and not text[max(0, start - 4) : start - 1].isalpha()) or (
+        after in "-–" and further.isalnum()
+    ):
+        return "part of a longer identifier"
+    if after == "%" or (after == " " and further == "%"):
+        return "a percentage"
+    if before in "*•·●xX×# -":
+        hidden = _HIDDEN_DIGITS.search(text, max(0, start - 8), start)
+        if hidden:
+            return "the tail of a card or account number"
+    return None
+
+
+def counted(reading: Reading, first: int, last: int) -> str | None:
+    """Why a number is an amount, a count or a tail, from the words right beside it; or None."""
+    text = reading.text
+    start, end = reading.starts[first], reading.end_of(last)
+    before = text[max(0, start - 2) : start].strip()
+    if before[-1:] in _CURRENCY_SIGNS or text[end : end + 1] in _CURRENCY_SIGNS or _CURRENCY_BEHIND.match(text, end):
+        return "an amount of money"
+    if first and reading.gaps[first - 1] in (" ", "", ". ", ".") and _CURRENCIES.match(reading.words[first - 1]):
+        return "an amount of money"
+    if last + 1 < len(reading.words) and reading.gaps[last] == " " and _CURRENCIES.match(reading.words[last + 1]):
+        return "an amount of money"
+    for hit in reading.hits_between(end, end + 18)[:1]:
+        if hit.concepts & Concept.UNIT and hit.start - end <= _LONGEST_UNIT_GAP and text[end : hit.start] in (" ", ""):
+            return "a count of something"
+    for hit in reading.hits_between(max(0, start - 28), start):
+        if hit.concepts & Concept.TAIL and start - hit.end <= _LONGEST_TAIL_GAP:
+            return "the tail of a card or account number"
+    return None

@@ -1,0 +1,103 @@
+"""Where in a text a candidate stands: its line, what is beside it on the line, and the words within reach."""
+
+from tempmail.domain.codes_shapes import Shape
+from tempmail.domain.codes_text import Reading
+from tempmail.domain.lexicon.table import Concept
+
+_OPENING = " \t*_`\"'“”«[(【「<"
+_POINTING = (":", "=", "->", "→", ">", "⇒")
+_LOOK = 80
+_PARTICLE = 5
+_REACH_BEFORE, _REACH_AFTER, _REACH_ABOVE = 160, 100, 300
+_STREET_BEFORE, _STREET_AFTER, _PHONE_BEFORE = 45, 30, 30
+
+
+class Place:
+    """A shape in its surroundings.
+
+    `is_alone`: no letter or digit beside it on its line. `opens_line`, `ends_line`: none before, none after.
+    `is_pointed_at`: a colon or arrow right before it. `reach`: the concepts in its sentence, and on the lines around it
+    if it stands alone.
+    """
+
+    __slots__ = (
+        "ends_line",
+        "is_alone",
+        "is_pointed_at",
+        "line",
+        "line_end",
+        "line_start",
+        "opens_line",
+        "reading",
+        "shape",
+        "text",
+    )
+
+    def __init__(self, reading: Reading, shape: Shape) -> None:
+        self.reading = reading
+        self.shape = shape
+        self.text = reading.text
+        self.line = reading.line_of(shape.start)
+        self.line_start, self.line_end = reading.line_span(self.line)
+        before = self.text[max(self.line_start, shape.start - _LOOK) : shape.start]
+        self.opens_line = not any(map(str.isalnum, before))
+        self.ends_line = not any(map(str.isalnum, self.text[shape.end : min(self.line_end, shape.end + _LOOK)]))
+        self.is_alone = self.opens_line and self.ends_line
+        self.is_pointed_at = before.rstrip(_OPENING).endswith(_POINTING)
+
+    @property
+    def is_set_apart(self) -> bool:
+        return self.is_alone or (self.is_pointed_at and self.ends_line)
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether a colon, arrow or copula stands right before it."""
+        start = self.shape.start
+        hits = self.reading.hits_between(max(self.line_start, start - 12), start)
+        return self.is_pointed_at or bool(hits and hits[-1].concepts & Concept.COPULA and start - hits[-1].end <= 2)
+
+    def reach(self) -> int:
+        reading, shape = self.reading, self.shape
+        start = reading.sentence_start(shape.start, max(self.line_start, shape.start - _REACH_BEFORE))
+        end = reading.sentence_end(shape.end, min(self.line_end, shape.end + _REACH_AFTER))
+        if self.opens_line or start == self.line_start:
+            start = max(reading.line_span(max(0, self.line - 2))[0], shape.start - _REACH_ABOVE)
+        if self.is_alone and not reading.is_last_line(self.line):
+            below, below_end = reading.line_span(self.line + 1)
+            end = reading.sentence_end(below, min(below_end, below + _REACH_AFTER))
+        return reading.concepts_between(start, end)
+
+    def is_beside_a_word_for_typing(self) -> bool:
+        """Right behind "enter", or right before it in languages that put the verb last."""
+        start, end = self.shape.start, self.shape.end
+        for hit in self.reading.hits_between(max(self.line_start, start - 16), start):
+            if hit.concepts & Concept.ASK and not self.text[hit.end : start].strip(" :\"'“«"):
+                return True
+        return any(
+            hit.concepts & Concept.ASK and not self.text[hit.start : hit.end].isascii() and hit.start - end <= _PARTICLE
+            for hit in self.reading.hits_between(end, min(self.line_end, end + 16))
+        )
+
+    def is_followed_by_function_word(self) -> bool:
+        """Whether the sentence ends behind it, or goes on with "in", "to", "as", not with what it might count."""
+        end = self.shape.end
+        if not self.text[end : min(self.line_end, end + 2)].strip(" ").isalnum():
+            return True
+        hits = self.reading.hits_between(end, min(self.line_end, end + 12))
+        return bool(hits) and hits[0].start - end <= 1 and bool(hits[0].concepts & (Concept.LINK_FOR | Concept.COPULA))
+
+    def is_on_a_street(self) -> bool:
+        start = max(self.line_start, self.shape.start - _STREET_BEFORE)
+        end = min(self.line_end, self.shape.end + _STREET_AFTER)
+        return bool(self.reading.concepts_between(start, end) & Concept.STREET)
+
+    def is_behind_a_word_for_telephones(self) -> bool:
+        start = max(self.line_start, self.shape.start - _PHONE_BEFORE)
+        return bool(self.reading.concepts_between(start, self.shape.start) & Concept.PHONE)
+
+    def is_joined(self, start: int, end: int) -> bool:
+        """Whether a colon, dash or copula in a span ties what is on both sides of it together."""
+        gap = self.text[start:end]
+        if ":" in gap or gap.strip() in ("-", "–", "—", "->", "→", "=", "⇒"):
+            return True
+        return bool(self.reading.concepts_between(start, end) & Concept.COPULA)

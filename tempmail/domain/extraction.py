@@ -1,0 +1,134 @@
+"""What a mail is for: the code to type or the link to open, with everything that was weighed on the way."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from tempmail.domain import codes, links
+from tempmail.domain.codes import CodeCandidate
+from tempmail.domain.codes_judge import Source
+from tempmail.domain.codes_text import MAX_CHARS, read_source
+from tempmail.domain.html import HtmlView, read_html
+from tempmail.domain.lexicon.letters import normalise, normalise_with_offsets
+from tempmail.domain.links import LinkCandidate
+from tempmail.domain.links_text import ShownLink, links_in_text, until_next
+from tempmail.domain.mime import ParsedMail, parse
+
+VERSION: Final = 1
+MAX_ALT_SOURCES: Final = 40
+MAX_SUBJECT_CHARS: Final = 1_000
+
+_FORWARDED = re.compile(
+    r"\s*(?:\[[^\]]{0,30}\]\s*)?(?:fwd?|wg|tr|rv|enc|vs|i|doorst|vidarebefordrat|pd|转发|轉寄|転送|전달)\s*[:：]",
+    re.IGNORECASE,
+)
+_QUOTED_LINES = re.compile(r"(?:^>[^\n]*(?:\n|\Z))+", re.MULTILINE)
+_SEPARATOR = re.compile(r"^[ \t]*-{2,}[^\n-]{3,40}-{2,}[ \t]*$", re.MULTILINE)
+_ATTRIBUTION = re.compile(
+    r"(?:wrote|schrieb|écrit|escribió|escreveu|scritto|schreef|skrev|napisał|написал|пише|kirjoitti|yazdı|写道|寫道)"
+    r"[^\n]{0,60}[:：][ \t]*$",
+    re.MULTILINE,
+)
+
+__all__ = ["CodeCandidate", "Extraction", "LinkCandidate", "extract", "extract_from"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The result for one mail.
+
+    `code`: what its reader is asked to type, as typed, or None. `link`: the URL to open to verify, sign in or reset, or
+    None. `codes` and `links`: the candidates, best first, each with the reasons for its score. `version` grows when the
+    rules change, so that stored results can be told from new ones.
+    """
+
+    code: str | None
+    link: str | None
+    codes: tuple[CodeCandidate, ...]
+    links: tuple[LinkCandidate, ...]
+    version: int = VERSION
+
+    def as_dict(self) -> dict[str, object]:
+        """The result as plain dicts, lists, strings and numbers, for JSON."""
+        return asdict(self)
+
+
+def extract(raw: bytes) -> Extraction:
+    """The code and the link of a raw mail (RFC 5322), by the same rules that ingest uses. Any bytes are taken."""
+    mail = parse(raw)
+    return extract_from(mail, read_html(mail.html) if mail.html else None)
+
+
+def extract_from(mail: ParsedMail, view: HtmlView | None) -> Extraction:
+    """The code and the link of a parsed mail; `view` is the view of its HTML body, None if it has none."""
+    forwarded = _FORWARDED.match(mail.subject) is not None
+    subject = read_source("subject", normalise(mail.subject[:MAX_SUBJECT_CHARS]))
+    sources = [Source(subject)]
+    shown: list[ShownLink] = []
+    text = mail.text[:MAX_CHARS]
+    if text and not (view is not None and _says_no_more(text, view)):
+        text = normalise(text)
+        reading = read_source("text", text)
+        quoted = () if forwarded else _quoted_spans(text)
+        sources.append(Source(reading, quoted=quoted))
+        shown += links_in_text(reading, quoted)
+    if view is not None:
+        html_source, html_links = _html_source(view, forwarded=forwarded)
+        sources.append(html_source)
+        shown = html_links + shown
+        hints = [("alt", alt) for alt in view.alts[:MAX_ALT_SOURCES]] + [("preheader", view.preheader)]
+        sources += (Source(read_source(name, normalise(hint))) for name, hint in hints if any(map(str.isdigit, hint)))
+    candidates = codes.find_codes(sources, _people(mail))
+    link_candidates = links.find_links(shown, subject)
+    return Extraction(codes.chosen(candidates), links.chosen(link_candidates), candidates, link_candidates)
+
+
+def _says_no_more(text: str, view: HtmlView) -> bool:
+    """Whether a text part has no word of interest that the page lacks, so that reading the page is enough."""
+    for word in set(text.split()).difference(view.text.split()):
+        if "://" in word:
+            if not view.links:
+                return False
+        elif (not word.isalpha() or word.isupper()) and any(map(str.isalnum, word)):
+            return False
+    return True
+
+
+def _html_source(view: HtmlView, *, forwarded: bool) -> tuple[Source, list[ShownLink]]:
+    offsets = [at for link in view.links for at in (link.start, link.end)]
+    offsets += [at for span in view.prominent + view.quoted for at in span]
+    text, moved = normalise_with_offsets(view.text, offsets)
+    reading = read_source("html", text)
+    quoted = () if forwarded else tuple((moved[a], moved[b]) for a, b in view.quoted) + _quoted_spans(text)
+    prominent = tuple((moved[a], moved[b]) for a, b in view.prominent)
+    shown = until_next(
+        [
+            ShownLink(
+                url=link.url,
+                text=normalise(link.text),
+                reading=reading,
+                start=moved[link.start],
+                end=moved[link.end],
+                until=len(text),
+                is_button=link.is_button,
+                is_quoted=any(a <= moved[link.start] < b for a, b in quoted),
+            )
+            for link in view.links
+        ]
+    )
+    written = [link for link in links_in_text(reading, quoted) if not any(a.start <= link.start < a.end for a in shown)]
+    return Source(reading, prominent, quoted), shown + written
+
+
+def _quoted_spans(text: str) -> tuple[tuple[int, int], ...]:
+    """Parts of a text that repeat an earlier mail: lines after `>`, and all that follows a line of attribution."""
+    spans = [found.span() for found in _QUOTED_LINES.finditer(text)] if ">" in text else []
+    attribution = _ATTRIBUTION.search(text) or ("---" in text and _SEPARATOR.search(text))
+    if attribution:
+        spans.append((attribution.start(), len(text)))
+    return tuple(spans)
+
+
+def _people(mail: ParsedMail) -> str:
+    """The addresses and names in From and To: no word of them is a code."""
+    return " ".join(f"{address.name} {address.address}" for address in mail.from_ + mail.to)[:2_000]

@@ -1,0 +1,373 @@
+"""What a reader sees of an HTML body: its visible text in lines, its links, and what is only there for machines.
+
+The text keeps the shape of the page: a block ends a line, table cells are divided by a tab, inline elements run on.
+One character per cell, span or block (a common way to show a code) is joined to one word.
+"""
+
+import re
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+MAX_HTML_CHARS = 200_000
+MAX_NODES = 12_000
+MAX_TEXT_CHARS = 20_000
+MAX_LINKS = 120
+MAX_ALTS = 100
+MAX_PREHEADER_CHARS = 600
+MAX_URL_CHARS = 4_096
+_LONG_CHARS = 60_000
+
+_SKIPPED = frozenset(
+    {"head", "style", "script", "title", "noscript", "template", "svg", "object", "select", "textarea"}
+)
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+_CELLS = frozenset({"td", "th"})
+_HEADINGS = frozenset({"h1", "h2", "h3"})
+
+_SPACES = re.compile(r"[ \t\r\n\f]++")
+_HIDDEN_STYLE = re.compile(
+    r"display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:0(?:\.0+)?(?![.\d])|max-height:0(?![.\d])"
+    r"|(?<![-\w])height:0(?:px)?;(?:.{0,80})overflow:hidden|overflow:hidden;(?:.{0,80})(?<![-\w])height:0(?![.\d])"
+)
+_FONT_SIZE = re.compile(
+    r"(?<![-\w])font(?:-size)?:[^;]{0,80}?(?<![\w.#])(?:(\d{1,4}(?:\.\d{1,3})?)(px|pt|em|rem|%)|0(?![\w.%]))"
+)
+_AROUND_MARKS = re.compile(r" ?([:;,]) ?")
+_BUTTON_STYLE = re.compile(r"background|border-radius|display:(?:inline-)?block|padding")
+# Begins only where a selector can, so that no text is scanned twice.
+_HIDING_RULE = re.compile(r"(?<![^{}])([^{}]{1,200}+)\{([^{}]{0,500}+)\}")
+_CLASS_SELECTOR = re.compile(r"(?:^|,)\.([\w-]{1,60})(?=$|,)")
+_SINGLES = re.compile(r"(?:(?<=\n)|\A)[ \u00a0]*+[0-9A-Za-z](?:[ \u00a0]*+[\t\n]\s*+[0-9A-Za-z](?=\s)){3,11}+")
+_GROUPS_ROW = re.compile(
+    r"(?:(?<=\n)|\A)(\d{2,4})\t(?:[-–]\t)?(\d{2,4})(?:\t(?:[-–]\t)?(\d{2,4}))?(?=[\t ]*+(?:\n|\Z))"
+)
+_DATA_URI = re.compile(r"\bdata:[^\s\"'>)]{200,}+")
+_NOISE = (("<!--", "-->"), ("<style", "</style"), ("<script", "</script"))
+
+_TO_PX = {"pt": 1.33, "em": 16.0, "rem": 16.0, "%": 0.16}
+_LARGE_PX = 20.0
+_SHORTEST_NUMBER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlLink:
+    """An anchor as shown. `start` and `end` are its place in `HtmlView.text`; `text` may come from an image's alt."""
+
+    url: str
+    text: str
+    start: int
+    end: int
+    is_button: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlView:
+    """The visible part of an HTML body.
+
+    `prominent`: spans of `text` that are set large. `quoted`: spans inside a quotation of an earlier mail.
+    `preheader`: hidden text, as shown in a list of mails. `alts`: texts of images.
+    """
+
+    text: str
+    links: tuple[HtmlLink, ...] = ()
+    alts: tuple[str, ...] = ()
+    preheader: str = ""
+    prominent: tuple[tuple[int, int], ...] = ()
+    quoted: tuple[tuple[int, int], ...] = ()
+
+
+def read_html(html: str) -> HtmlView:
+    """The view of `html`, which may be anything. Work is bounded by the MAX_ figures above; never raises."""
+    if len(html) > _LONG_CHARS:
+        html = _without_noise(html)
+    tree = LexborHTMLParser(html[:MAX_HTML_CHARS])
+    body = tree.body
+    if body is None:
+        return HtmlView("")
+    return _Reader(_hiding_classes(html)).read(body)
+
+
+def _without_noise(html: str) -> str:
+    """A long page without comments, styles, scripts and inlined images, so that the cut keeps what is visible."""
+    for opening, closing in _NOISE:
+        pieces: list[str] = []
+        done = 0
+        while (start := html.find(opening, done)) >= 0 and (end := html.find(closing, start)) >= 0:
+            pieces.append(html[done:start])
+            done = end + (len(closing) if opening == "<!--" else 0)
+        html = "".join(pieces) + html[done:]
+    return _DATA_URI.sub("", html) if "data:" in html else html
+
+
+def _hiding_classes(html: str) -> frozenset[str]:
+    """Class names that a plain style rule (not one for certain screens) hides."""
+    start = html.find("<style")
+    if start < 0 or "display" not in html:
+        return frozenset()
+    sheet = html[html.find(">", start) + 1 : start + 20_000].partition("</style")[0]
+    media = sheet.find("@media")
+    if media >= 0:
+        sheet = sheet[:media]
+    found: set[str] = set()
+    for rule in _HIDING_RULE.finditer(sheet):
+        if _HIDDEN_STYLE.search(_squeeze(rule[2])):
+            found.update(_CLASS_SELECTOR.findall(rule[1].rpartition(">")[2].replace(" ", "").replace("\n", "")))
+    return frozenset(found)
+
+
+def _squeeze(style: str) -> str:
+    """A style in one spelling: lower case, single spaces, none around colons and semicolons."""
+    return _AROUND_MARKS.sub(r"\1", " ".join(style.lower().split()))
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An element that is open, and what to do when it closes."""
+
+    tag: str
+    hidden: bool
+    tiny: bool
+    large_from: int = -1
+    quoted_from: int = -1
+    link: "_OpenLink | None" = None
+
+
+@dataclass(slots=True)
+class _OpenLink:
+    url: str
+    start: int
+    is_button: bool
+    first_alt: int
+
+
+class _Reader:
+    """One walk over the tree, without recursion."""
+
+    def __init__(self, hiding: frozenset[str]) -> None:
+        self._hiding = hiding
+        self._pieces: list[str] = []
+        self._length = 0
+        self._last = "\n"
+        self._links: list[HtmlLink] = []
+        self._alts: list[str] = []
+        self._hidden: list[str] = []
+        self._hidden_length = 0
+        self._prominent: list[tuple[int, int]] = []
+        self._quoted: list[tuple[int, int]] = []
+
+    def read(self, body: LexborNode) -> HtmlView:
+        opened: list[tuple[LexborNode | None, _Frame]] = []
+        frame = _Frame("body", hidden=False, tiny=False)
+        node = body.child
+        budget = MAX_NODES
+        while True:
+            if node is None:
+                if not opened:
+                    break
+                self._close(frame)
+                node, frame = opened.pop()
+                continue
+            budget -= 1
+            if budget < 0 or self._length > MAX_TEXT_CHARS:
+                node = None
+                continue
+            tag = node.tag
+            if tag == "-text":
+                self._add(node.text_content or "", frame)
+            elif tag == "br":
+                self._break("\n")
+            elif tag == "img":
+                self._image(node, frame)
+            elif tag and tag[0] not in "-!" and tag not in _SKIPPED:
+                opened.append((node.next, frame))
+                frame = self._open(node, tag, frame)
+                node = node.child
+                continue
+            node = node.next
+        text, moved = _join_singles("".join(self._pieces))
+        return HtmlView(
+            text,
+            tuple(link if not moved else _shifted(link, moved) for link in self._links),
+            tuple(self._alts),
+            " ".join("".join(self._hidden).split()),
+            tuple((_shift(a, moved), _shift(b, moved)) for a, b in self._prominent),
+            tuple((_shift(a, moved), _shift(b, moved)) for a, b in self._quoted),
+        )
+
+    def _open(self, node: LexborNode, tag: str, outer: _Frame) -> _Frame:
+        attributes = node.attributes
+        style = attributes.get("style")
+        frame = _Frame(tag, outer.hidden or "hidden" in attributes, outer.tiny)
+        if style:
+            style = _squeeze(style)
+            size = _font_px(style)
+            if size is not None:
+                frame.tiny = size <= 1
+                if size >= _LARGE_PX:
+                    frame.large_from = self._length
+            elif "letter-spacing" in style:
+                frame.large_from = self._length
+            frame.hidden = frame.hidden or _HIDDEN_STYLE.search(style) is not None
+        classes = attributes.get("class")
+        if classes:
+            names = classes.split()
+            if self._hiding and not self._hiding.isdisjoint(names):
+                frame.hidden = True
+            if "gmail_quote" in names:
+                frame.quoted_from = self._length
+        if tag in _HEADINGS:
+            frame.large_from = self._length
+        elif tag == "blockquote" and attributes.get("type") == "cite":
+            frame.quoted_from = self._length
+        elif tag == "a" and (url := attributes.get("href")) and len(self._links) < MAX_LINKS:
+            button = style is not None and _BUTTON_STYLE.search(style) is not None
+            frame.link = _OpenLink("".join(url.split())[:MAX_URL_CHARS], self._length, button, len(self._alts))
+        if tag in _CELLS:
+            self._break("\t")
+        elif tag in _BLOCKS:
+            self._break("\n")
+        return frame
+
+    def _close(self, frame: _Frame) -> None:
+        if frame.link is not None:
+            self._close_link(frame.link, frame.hidden)
+        if 0 <= frame.large_from < self._length:
+            self._prominent.append((frame.large_from, self._length))
+        if 0 <= frame.quoted_from < self._length:
+            self._quoted.append((frame.quoted_from, self._length))
+        if frame.tag in _BLOCKS and frame.tag not in _CELLS:
+            self._break("\n")
+
+    def _close_link(self, link: _OpenLink, hidden: bool) -> None:
+        text = ""
+        if self._length > link.start:
+            tail: list[str] = []
+            missing = self._length - link.start
+            for piece in reversed(self._pieces):
+                if missing <= 0:
+                    break
+                tail.append(piece)
+                missing -= len(piece)
+            text = " ".join("".join(reversed(tail))[-(self._length - link.start) :].split())
+        if not text:
+            text = " ".join(self._alts[link.first_alt :])
+        if not hidden:
+            self._links.append(HtmlLink(link.url, text[:300], link.start, self._length, link.is_button))
+
+    def _image(self, node: LexborNode, frame: _Frame) -> None:
+        alt = node.attributes.get("alt")
+        if alt and not frame.hidden and len(self._alts) < MAX_ALTS:
+            self._alts.append(" ".join(alt.split())[:500])
+
+    def _add(self, raw: str, frame: _Frame) -> None:
+        if frame.hidden or frame.tiny:
+            if self._hidden_length < MAX_PREHEADER_CHARS and not raw.isspace():
+                self._hidden.append(raw[: MAX_PREHEADER_CHARS - self._hidden_length] + " ")
+                self._hidden_length += len(raw)
+            return
+        text = _SPACES.sub(" ", raw) if frame.tag != "pre" else raw
+        if self._last in " \n\t" and text[:1] == " ":
+            text = text[1:]
+        if text:
+            if self._pieces and _runs_together(self._pieces[-1], text):
+                text = " " + text
+            self._pieces.append(text)
+            self._length += len(text)
+            self._last = text[-1]
+
+    def _break(self, mark: str) -> None:
+        """End a line ("\n") or a cell ("\t"); never two marks on end, a line wins over a cell."""
+        if self._last == "\n" or (self._last == "\t" and mark == "\t"):
+            return
+        if self._last == "\t":
+            self._pieces[-1] = self._pieces[-1][:-1] + mark
+        else:
+            self._pieces.append(mark)
+            self._length += 1
+        self._last = mark
+
+
+def _runs_together(before: str, after: str) -> bool:
+    """Whether a number and a word would become one across the edge of an element ("code<b>482913</b>")."""
+    if before[-1].isdigit():
+        return after[0].isalpha() and before.strip().isdigit() and len(before) >= _SHORTEST_NUMBER
+    return before[-1].isalpha() and after[0].isdigit() and after.strip().isdigit() and len(after) >= _SHORTEST_NUMBER
+
+
+def _font_px(style: str) -> float | None:
+    """The font size that a squeezed style sets, in pixels; em and % against 16."""
+    if "font" not in style:
+        return None
+    found = _FONT_SIZE.search(style)
+    if found is None:
+        return None
+    return float(found[1]) * _TO_PX.get(found[2], 1.0) if found[1] else 0.0
+
+
+def _join_singles(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """`text` with characters that stand alone in neighbouring cells or lines joined, and (place, removed) pairs.
+
+    A row of nothing but short digit groups becomes one number in groups.
+    """
+    pieces: list[str] = []
+    moved: list[tuple[int, int]] = []
+    done = 0
+    runs = [(run, "") for run in _SINGLES.finditer(text)] + [(row, " ") for row in _GROUPS_ROW.finditer(text)]
+    for run, mark in sorted(runs, key=lambda each: each[0].start()):
+        joined = mark.join(run[0].replace("-", " ").replace("–", " ").split())
+        pieces += (text[done : run.start()], joined)
+        moved.append((run.end(), len(run[0]) - len(joined)))
+        done = run.end()
+    if not moved:
+        return text, ()
+    pieces.append(text[done:])
+    return "".join(pieces), tuple(moved)
+
+
+def _shift(at: int, moved: tuple[tuple[int, int], ...]) -> int:
+    return at - sum(removed for place, removed in moved if place <= at)
+
+
+def _shifted(link: HtmlLink, moved: tuple[tuple[int, int], ...]) -> HtmlLink:
+    return HtmlLink(link.url, link.text, _shift(link.start, moved), _shift(link.end, moved), link.is_button)

@@ -1,0 +1,241 @@
+"""Which link of a mail its reader is asked to open: verify, sign in, reset. Shown as it is, never fetched.
+
+As with codes, named signs for and against are added up for each link; the sum can be read from the result alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tempmail.domain.codes_text import Reading
+from tempmail.domain.lexicon.table import Concept
+from tempmail.domain.links_address import NO_TOKEN, TOKEN, Address, concepts_of, read_address
+from tempmail.domain.links_text import MAX_LINKS, ShownLink
+
+MAX_REPORTED = 30
+THRESHOLD: Final = 5.0
+
+VERIFY, MAGIC, RESET, UNSUBSCRIBE, OTHER = "verify", "magic", "reset", "unsubscribe", "other"
+
+SIGNS: Final = {
+    "its text says to verify": 5.0,
+    "its text says to reset a password": 4.0,
+    "its text says to sign in": 3.0,
+    "its text is a call to go on": 1.5,
+    "the address says verify": 2.5,
+    "the address says reset": 2.0,
+    "the address says sign in": 1.5,
+    "the words before it say to verify": 3.0,
+    "the words before it say to reset": 2.5,
+    "the words before it say to sign in": 2.0,
+    "the words before it say to open it": 1.2,
+    "the subject says to verify": 2.0,
+    "the subject says to reset": 1.5,
+    "the subject says to sign in": 1.0,
+    "the mail speaks of verifying or signing in": 0.8,
+    "the address carries a token": 2.5,
+    "the address carries a short key": 0.5,
+    "looks like a button": 0.8,
+    "the address is its own text": 0.3,
+    # against
+    "unsubscribe or settings": -12.0,
+    "for those who did not ask": -9.0,
+    "an offer": -12.0,
+    "help, terms or a home page": -6.0,
+    "an invitation or appointment": -9.0,
+    "shows or manages something": -6.0,
+    "the subject is an offer or appointment": -6.0,
+    "a plain sign-in among other matters": -4.0,
+    "no token in the address": -3.0,
+    "a sign-in page without a token": -4.0,
+    "the bare site": -6.0,
+    "quoted from an earlier mail": -5.0,
+    "not a page": -20.0,
+}
+
+# Which purpose a text has, the surest first.
+_PURPOSES: Final = ((Concept.VERIFY, "verify"), (Concept.RESET, "reset"), (Concept.LOGIN, "sign in"))
+_PURPOSE: Final = Concept.VERIFY | Concept.RESET | Concept.LOGIN
+_LINES_ABOVE = 2
+_MAX_LOOKBACK = 240
+_LONGEST_QUESTION = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCandidate:
+    """A link as shown. `url`: what a click opens. `text`: its words, or "" for an address in plain text."""
+
+    url: str
+    kind: str
+    text: str
+    host: str
+    score: float
+    reasons: tuple[str, ...]
+
+
+def find_links(shown: list[ShownLink], subject: Reading) -> tuple[LinkCandidate, ...]:
+    """The links of a mail, best first. The first is the one to open if its score reaches THRESHOLD."""
+    best: dict[str, LinkCandidate] = {}
+    about = 0
+    for hit in subject.hits:
+        about |= hit.concepts
+    mentioned = about
+    for reading in {id(link.reading): link.reading for link in shown}.values():
+        for hit in reading.hits:
+            mentioned |= hit.concepts
+    for link in shown[:MAX_LINKS]:
+        address = read_address(link.url)
+        if address is None:
+            continue
+        candidate = _judged(link, address, about, mentioned)
+        known = best.get(link.url)
+        if known is None or candidate.score > known.score:
+            best[link.url] = candidate
+    ranked = sorted(best.values(), key=lambda candidate: -candidate.score)
+    return tuple(ranked[:MAX_REPORTED])
+
+
+def chosen(candidates: Iterable[LinkCandidate]) -> str | None:
+    """The address of the first of ranked `candidates`, if it is good enough."""
+    first = next(iter(candidates), None)
+    return first.url if first is not None and first.score >= THRESHOLD else None
+
+
+def _judged(link: ShownLink, address: Address, about: int, mentioned: int) -> LinkCandidate:
+    own = _shows_itself(link)
+    text = 0 if own else concepts_of(link.text[:200])
+    before, doubt = _words_around(link)
+    signs = [
+        *_signs_of_purpose(text, address, before, about, mentioned),
+        *_signs_against(text, address, before, about, doubt),
+    ]
+    if link.is_button:
+        signs.append("looks like a button")
+    if own:
+        signs.append("the address is its own text")
+    if link.is_quoted:
+        signs.append("quoted from an earlier mail")
+    score = sum(SIGNS[sign] for sign in signs)
+    kind = OTHER
+    if "unsubscribe or settings" in signs:
+        kind = UNSUBSCRIBE
+    elif score >= THRESHOLD:
+        kind = _kind(text, address.path_concepts | address.query_concepts, before, about)
+    reasons = tuple(f"{sign} {SIGNS[sign]:+.1f}" for sign in signs)
+    return LinkCandidate(link.url, kind, link.text[:200], address.host, round(score, 2), reasons)
+
+
+def _signs_of_purpose(text: int, address: Address, before: int, about: int, mentioned: int) -> list[str]:
+    signs: list[str] = []
+    if not text & _PURPOSE and text & Concept.CLICK:
+        signs.append("its text is a call to go on")
+    if purpose := _purpose(text):
+        signs.append(f"its text says to {purpose}" + (" a password" if purpose == "reset" else ""))
+    if purpose := _purpose(address.path_concepts | address.query_concepts):
+        signs.append(f"the address says {purpose}")
+    if purpose := _purpose(before):
+        signs.append(f"the words before it say to {purpose}")
+    if before & Concept.CLICK:
+        signs.append("the words before it say to open it")
+    if purpose := _purpose(about):
+        signs.append(f"the subject says to {purpose}")
+    elif (text | before) & Concept.CLICK and mentioned & (_PURPOSE | Concept.AUTH | Concept.OTP):
+        signs.append("the mail speaks of verifying or signing in")
+    if address.token == TOKEN:
+        signs.append("the address carries a token")
+    elif address.token != NO_TOKEN:
+        signs.append("the address carries a short key")
+    return signs
+
+
+def _signs_against(text: int, address: Address, before: int, about: int, doubt: int) -> list[str]:
+    signs: list[str] = []
+    path = address.path_concepts
+    if address.is_file:
+        signs.append("not a page")
+    if (text | path | address.query_concepts) & Concept.UNSUBSCRIBE:
+        signs.append("unsubscribe or settings")
+    if (text | path | doubt) & Concept.DENY:
+        signs.append("for those who did not ask")
+    if (text | path) & Concept.OFFER and not text & Concept.ACCOUNT:
+        signs.append("an offer")
+    if address.token != TOKEN:
+        if address.token == NO_TOKEN or not (path | text | before) & (Concept.VERIFY | Concept.RESET):
+            signs.append("no token in the address")
+        if path & (Concept.LOGIN | Concept.RESET) and not path & Concept.VERIFY and address.token == NO_TOKEN:
+            signs.append("a sign-in page without a token")
+    if (
+        not (text | path | about) & (Concept.VERIFY | Concept.RESET)
+        and not (about | before) & Concept.LOGIN
+        and text & Concept.LOGIN
+    ):
+        signs.append("a plain sign-in among other matters")
+    if address.is_bare:
+        signs.append("the bare site")
+    clear = text & _PURPOSE
+    if (text & Concept.INFO and not clear) or (path & Concept.INFO and not text):
+        signs.append("help, terms or a home page")
+    if (text & Concept.ATTEND and not text & Concept.ACCOUNT) or (path & Concept.ATTEND and not path & Concept.VERIFY):
+        signs.append("an invitation or appointment")
+    if about & (Concept.OFFER | Concept.ATTEND) and not (about | text | before) & Concept.ACCOUNT:
+        signs.append("the subject is an offer or appointment")
+    if (text | path) & Concept.VIEW and not (clear and text & Concept.ACCOUNT):
+        signs.append("shows or manages something")
+    return signs
+
+
+def _purpose(concepts: int) -> str:
+    return next((name for concept, name in _PURPOSES if concepts & concept), "")
+
+
+def _kind(*by_weight: int) -> str:
+    """What the link is for, by the first of text, address, words before and subject that says so."""
+    for concepts in by_weight:
+        if concepts & Concept.RESET:
+            return RESET
+        if concepts & Concept.VERIFY:
+            return VERIFY
+        if concepts & Concept.LOGIN:
+            return MAGIC
+    return VERIFY
+
+
+def _shows_itself(link: ShownLink) -> bool:
+    text = link.text
+    return (
+        not text or text.startswith(("http", "www.")) or ("." in text and text.rstrip("/").lower() in link.url.lower())
+    )
+
+
+def _words_around(link: ShownLink) -> tuple[int, int]:
+    """Concepts of the words before a link (in its sentence, or on the lines above if it stands alone), and the doubts
+    ("wasn't you?") in its sentence."""
+    reading = link.reading
+    line = reading.line_of(link.start)
+    line_start, line_end = reading.line_span(line)
+    start = reading.sentence_start(link.start, max(line_start, link.start - _MAX_LOOKBACK))
+    end = reading.sentence_end(link.end, min(line_end, link.end + 120, max(link.end, link.until)))
+    asked = start
+    if reading.text[line_start:start].rstrip().endswith("?"):
+        asked = reading.sentence_start(max(line_start, start - 2), max(line_start, start - _LONGEST_QUESTION))
+    doubt = _union(reading, asked, end) & Concept.DENY
+    lead = reading.text[max(line_start, link.start - 60) : link.start]
+    if sum(map(str.isalpha, lead)) <= 3:
+        steps = 0
+        while line > 0 and steps < _LINES_ABOVE:
+            line -= 1
+            above, above_end = reading.line_span(line)
+            if not reading.text[above:above_end].strip():
+                continue
+            steps += 1
+            start = max(above, above_end - _MAX_LOOKBACK)
+            if any(above <= opaque < above_end for opaque, _ in reading.opaque):
+                break
+    return _union(reading, start, link.start) & ~Concept.DENY, doubt
+
+
+def _union(reading: Reading, start: int, end: int) -> int:
+    concepts = 0
+    for hit in reading.hits_between(start, end):
+        concepts |= hit.concepts
+    return concepts

@@ -1,0 +1,96 @@
+"""What can be told from a web address alone: its host, the words in it, and whether it carries a secret."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from tempmail.domain.codes_text import read_source
+
+MAX_PIECES = 60
+MAX_WORDS_CHARS = 300
+
+NO_TOKEN, SHORT_KEY, TOKEN = 0, 1, 2
+
+_PARTS = re.compile(r"https?://([^/?#\s]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?\Z", re.IGNORECASE | re.DOTALL)
+_PIECES = re.compile(r"[/?&=;#.,!~|:]")
+_WORDS = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+_FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ico|woff2?|ics|pdf)\Z", re.IGNORECASE)
+
+
+class Address(NamedTuple):
+    """`path_concepts`, `query_concepts`: what the lexicon says of the words in them. `token`: NO_TOKEN to TOKEN."""
+
+    host: str
+    is_bare: bool
+    is_file: bool
+    path_concepts: int
+    query_concepts: int
+    token: int
+
+
+def read_address(url: str) -> Address | None:
+    """The address, or None where it is not a web page's (mailto:, tel:, relative)."""
+    parts = _PARTS.match(url)
+    if parts is None:
+        return None
+    host, path = parts[1].rpartition("@")[2].lower(), parts[2] or ""
+    query = "&".join(filter(None, (parts[3], parts[4])))
+    path_pieces = _pieces(path)
+    query_pieces = _pieces(query)
+    return Address(
+        host,
+        not path.strip("/") and not query,
+        _FILE.search(path) is not None,
+        _concepts_of_pieces(path_pieces),
+        _concepts_of_pieces(query_pieces),
+        _secret(path_pieces + query_pieces),
+    )
+
+
+@lru_cache(maxsize=2_048)
+def concepts_of(text: str) -> int:
+    """All concepts of a short text."""
+    concepts = 0
+    for hit in read_source("", text).hits:
+        concepts |= hit.concepts
+    return concepts
+
+
+def _pieces(text: str) -> list[str]:
+    return [piece for piece in _PIECES.split(unquote(text)) if piece][:MAX_PIECES] if text else []
+
+
+def _concepts_of_pieces(pieces: list[str]) -> int:
+    words = [_CAMEL.sub(" ", piece) for piece in pieces if len(piece) < 40 and _strength(piece) != TOKEN]
+    return concepts_of(" ".join(_WORDS.findall(" ".join(words)))[:MAX_WORDS_CHARS])
+
+
+def _secret(pieces: list[str]) -> int:
+    strengths = [_strength(piece) for piece in pieces]
+    strongest = max(strengths, default=NO_TOKEN)
+    if strongest == SHORT_KEY:
+        keys = [piece for piece, strength in zip(pieces, strengths, strict=True) if strength and not piece.isdigit()]
+        if sum(map(len, keys)) >= 16:
+            return TOKEN
+    return strongest
+
+
+def _strength(piece: str) -> int:
+    """TOKEN for a random string that nobody could guess, SHORT_KEY for a short key or number, NO_TOKEN for a word."""
+    if len(piece) < 6:
+        return NO_TOKEN
+    if _UUID.search(piece):
+        return TOKEN
+    digits = sum(map(str.isdigit, piece))
+    uppers = sum(map(str.isupper, piece))
+    letters = sum(map(str.isalpha, piece))
+    if len(piece) >= 16 and ((digits >= 2 and letters >= 2) or 2 <= uppers < letters):
+        return TOKEN
+    if len(piece) >= 24 and "-" not in piece and "_" not in piece:
+        return TOKEN
+    if digits and letters:
+        return TOKEN if len(piece) >= 12 and (uppers or digits >= 3) else SHORT_KEY
+    return SHORT_KEY if digits else NO_TOKEN

@@ -1,0 +1,77 @@
+"""Web addresses that are written out in a text, with the words they belong to."""
+
+import re
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from tempmail.domain.codes_text import Reading
+
+MAX_LINKS = 120
+
+_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'\uff08\u3000\u3001\u3002，。）】」]{3,4096}+", re.IGNORECASE)
+_WORDS_THEN_BRACKET = re.compile(r"(?:\A|[\n|·•]|(?<=[.:!?]) )([^\n|·•\[\]]{1,120}?)\s?[(<\[]\s?\Z")
+_MARKDOWN = re.compile(r"\[([^\n\[\]]{1,120})\]\(\s?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLink:
+    """A link and where it stands in a source. `text`: the anchor's words, or "" where the address stands for itself.
+
+    `until`: where the next link of the source starts; the words behind that are not about this one.
+    """
+
+    url: str
+    text: str
+    reading: Reading
+    start: int
+    end: int
+    until: int
+    is_button: bool = False
+    is_quoted: bool = False
+
+
+def links_in_text(reading: Reading, quoted: tuple[tuple[int, int], ...] = ()) -> list[ShownLink]:
+    """The addresses written out in a text, closing punctuation left out. For `Words ( https://… )` the words count."""
+    found: list[ShownLink] = []
+    text = reading.text
+    if "://" not in text and "www." not in text:
+        return found
+    for match in islice(_URL.finditer(text), MAX_LINKS):
+        url = _trimmed(match[0])
+        words, start = _words_before(text, match.start())
+        is_quoted = any(a <= start < b for a, b in quoted)
+        url = url if "://" in url[:9] else "http://" + url
+        found.append(ShownLink(url, words, reading, start, match.end(), len(text), is_quoted=is_quoted))
+    return until_next(found)
+
+
+def until_next(links: list[ShownLink]) -> list[ShownLink]:
+    """`links` of one source in order, each with its `until`."""
+    following = [link.start for link in links[1:]]
+    return [replace(link, until=start) for link, start in zip(links, following, strict=False)] + links[-1:]
+
+
+def _trimmed(url: str) -> str:
+    """`url` without the punctuation of the sentence around it; a closing bracket stays if it was opened inside."""
+    while url:
+        last = url[-1]
+        if last in ")]}":
+            opening = "([{"[")]}".index(last)]
+            if url.count(opening) >= url.count(last):
+                return url
+        elif last not in ".,;:!?'\"*_>`|»”’":
+            return url
+        url = url[:-1]
+    return url
+
+
+def _words_before(text: str, at: int) -> tuple[str, int]:
+    """For `Confirm my address ( https://… )` or `[Confirm](https://…)`: the words and where they start."""
+    if text[max(0, at - 2) : at].rstrip()[-1:] not in ("(", "[", "<"):
+        return "", at
+    window = max(0, at - 130)
+    lead = text[window:at]
+    found = _MARKDOWN.search(lead) or _WORDS_THEN_BRACKET.search(lead)
+    if found is None:
+        return "", at
+    return found[1].strip(), window + found.start(1)
