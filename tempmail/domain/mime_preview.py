@@ -28,7 +28,9 @@ def preview(text: str, visible_html_text: Callable[[], str]) -> str | None:
 def _line(text: str) -> str:
     line = ""
     for looked_at in _LOOKED_AT_CHARS:
-        line = " ".join(_INVISIBLE.sub("", text[:looked_at]).split())
+        line = " ".join(text[:looked_at].split())
+        if not (line.isascii() and line.isprintable()):
+            line = " ".join(_INVISIBLE.sub("", text[:looked_at]).split())
         if len(line) > PREVIEW_CHARS or len(text) <= looked_at:
             break
     if len(line) <= PREVIEW_CHARS:

@@ -9,11 +9,12 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import mailparser
 
-from tempmail.domain.mime_tree import Part, Tree
+from tempmail.domain.mime_tree import Tree
 
 # mail-parser warns of every type that it does not file under text or HTML. A program that only calls `extract` and has
 # not set up logging would have these on its standard error.
@@ -64,15 +65,46 @@ class _Judge(mailparser.MailParser):  # type: ignore[misc]
         return str(part.get_payload())
 
 
+class _Leaf(NamedTuple):
+    """All that the judgement of one leaf depends on."""
+
+    media_type: str
+    disposition: str
+    is_named: bool
+    has_content_id: bool
+
+
 def roles(tree: Tree, named: set[int]) -> Roles:
     """The roles of the tree's leaves. `named`: the parts that have a file name. Raises whatever mail-parser raises."""
-    judge = _Judge(_Skeleton([_leaf(part, named) for part in tree.parts if not part.children]))
-    return Roles(
-        plain=[int(number) for number in judge.text_plain],
-        html=[int(number) for number in judge.text_html],
-        attachments=[int(a["payload"]) for a in judge.attachments],
-        others=[int(number) for number in judge.text_not_managed],
+    parts = [part for part in tree.parts if not part.children]
+    leaves = tuple(
+        _Leaf(part.media_type, part.disposition or "", part.number in named, bool(part.values.get("content-id")))
+        for part in parts
     )
+    judged = _judged_before(leaves) if len(leaves) <= _REMEMBERED_LEAVES else _judged(leaves)
+    numbers = [part.number for part in parts]
+    return Roles(
+        plain=[numbers[at] for at in judged.plain],
+        html=[numbers[at] for at in judged.html],
+        attachments=[numbers[at] for at in judged.attachments],
+        others=[numbers[at] for at in judged.others],
+    )
+
+
+def _judged(leaves: tuple[_Leaf, ...]) -> Roles:
+    """Roles by position among the leaves."""
+    judge = _Judge(_Skeleton([_message(leaf, at) for at, leaf in enumerate(leaves)]))
+    return Roles(
+        plain=[int(at) for at in judge.text_plain],
+        html=[int(at) for at in judge.text_html],
+        attachments=[int(attachment["payload"]) for attachment in judge.attachments],
+        others=[int(at) for at in judge.text_not_managed],
+    )
+
+
+# Mails come in few shapes, and a shape is always judged alike. The judgement costs as much as all the rest of parsing.
+_REMEMBERED_LEAVES = 8
+_judged_before = lru_cache(maxsize=512)(_judged)
 
 
 def plain_roles(tree: Tree, named: set[int]) -> Roles:
@@ -92,18 +124,17 @@ def plain_roles(tree: Tree, named: set[int]) -> Roles:
     return found
 
 
-def _leaf(part: Part, named: set[int]) -> Message:
+def _message(leaf: _Leaf, at: int) -> Message:
     message = Message()
-    message["Content-Type"] = part.media_type
+    message["Content-Type"] = leaf.media_type
     # Kept as it is, by this label: a number needs no decoding.
     message["Content-Transfer-Encoding"] = "base64"
-    disposition = part.disposition
-    if part.number in named:
+    if leaf.is_named:
         # A name alone (`Content-Type: text/html; name=…`) does not hide a body.
-        message["Content-Disposition"] = f'{disposition or "inline"}; filename="file"'
-    elif disposition:
-        message["Content-Disposition"] = disposition
-    if part.values.get("content-id"):
+        message["Content-Disposition"] = f'{leaf.disposition or "inline"}; filename="file"'
+    elif leaf.disposition:
+        message["Content-Disposition"] = leaf.disposition
+    if leaf.has_content_id:
         message["Content-ID"] = "<id>"
-    message.set_payload(str(part.number))
+    message.set_payload(str(at))
     return message
