@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from tempmail.adapters.sql.sqlite import MIN_SQLITE, connect, translate
+from tempmail.adapters.sql.sqlite import MIN_SQLITE, Gate, connect, translate
 from tempmail.clock import Clock, stamp
 from tempmail.errors import ConfigError
 
@@ -48,8 +48,13 @@ def migrate(path: Path, clock: Clock, migrations: list[Migration] | None = None)
         raise ConfigError([f"SQLite {sqlite3.sqlite_version} is too old: {'.'.join(map(str, MIN_SQLITE))} is needed."])
     migrations = available() if migrations is None else migrations
     try:
-        with closing(connect(path)) as connection:
+        # The gate, since turning a new file's write-ahead log on is the one thing that SQLite does not wait for.
+        with closing(Gate(path)) as gate, gate, closing(connect(path)) as connection:
             return _apply(connection, path, clock, migrations)
+    except OSError as exc:
+        raise ConfigError(
+            [f"DATABASE_URL: {path} cannot be used as a database ({exc.strerror}): check its folder's permissions."]
+        ) from exc
     except sqlite3.Error as exc:
         raise ConfigError([f"DATABASE_URL: {path} cannot be used as a database ({exc}): {_hint(exc)}"]) from exc
 

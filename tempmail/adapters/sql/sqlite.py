@@ -74,12 +74,12 @@ async def _open(path: Path, *, read_only: bool) -> _Connection:
     return connection
 
 
-class _Gate:
+class Gate:
     """A file lock that the writers of all processes queue at before they ask for SQLite's own lock.
 
     SQLite waits for a lock by sleeping and asking again, up to 100 ms at a time; the kernel wakes the next in line at
     once. Under load this cuts the longest waits of two writers from about 200 ms to 30 ms. Correctness does not rest on
-    it: SQLite's lock is still taken.
+    it: SQLite's lock is still taken. Raises OSError where its file cannot be made.
     """
 
     def __init__(self, database: Path) -> None:
@@ -100,11 +100,11 @@ class SqliteDatabase:
     """Implements `script.Database`. One writer connection, so transactions of one process never wait on each other's
     locks; writers of other processes queue at the gate, and others still wait up to `BUSY_TIMEOUT_MS`."""
 
-    def __init__(self, path: Path, writer: _Connection, readers: list[_Connection], gate: _Gate) -> None:
+    def __init__(self, path: Path, writer: _Connection, readers: list[_Connection], gate: Gate) -> None:
         self._path = path
         self._keeper: _Connection | None = None
         # A gate of its own: within one process a file lock excludes nobody who holds the same descriptor.
-        self._keeper_gate = _Gate(path)
+        self._keeper_gate = Gate(path)
         self._writer = writer
         self._readers = readers
         self._gate = gate
@@ -123,7 +123,7 @@ class SqliteDatabase:
             except sqlite3.Error as exc:
                 raise translate(exc) from exc
             try:
-                gate = _Gate(path)
+                gate = Gate(path)
             except OSError as exc:
                 raise StoreUnavailable("the folder of the database cannot be written") from exc
             opened.pop_all()
@@ -162,12 +162,12 @@ class SqliteDatabase:
         self._keeper_gate.close()
 
 
-def _write(connection: sqlite3.Connection, gate: _Gate, script: Script[T], queries: Mapping[str, str]) -> T:
+def _write(connection: sqlite3.Connection, gate: Gate, script: Script[T], queries: Mapping[str, str]) -> T:
     with gate:
         return _transaction(connection, "begin immediate", script, queries)
 
 
-def _checkpoint(connection: sqlite3.Connection, gate: _Gate) -> None:
+def _checkpoint(connection: sqlite3.Connection, gate: Gate) -> None:
     [(_, logged_pages, _)] = connection.execute("pragma wal_checkpoint(passive)").fetchall()
     if logged_pages > RESTART_PAGES:
         # While others write, the log is never moved whole, and only then can it begin anew. Most of it has been moved
