@@ -38,7 +38,8 @@ CREATE TABLE messages (
     envelope_from text not null default '',
     size_bytes integer not null default 0,
     attachment_count integer not null default 0,
-    extraction text
+    extraction text,
+    extraction_version integer not null default 0
 );
 
 CREATE TABLE users (
@@ -114,6 +115,26 @@ CREATE TABLE revoked_sessions (
     expires_at text not null
 );
 
+CREATE TABLE extraction_rules (
+    id integer primary key autoincrement,
+    name text not null,
+    kind text not null,
+    pattern text not null,
+    sender text not null,
+    recipient_domain text,
+    field text not null,
+    priority integer not null,
+    enabled integer not null,
+    version integer not null,
+    created_at text not null,
+    updated_at text not null
+);
+
+CREATE TABLE versions (
+    name text primary key,
+    version integer not null
+);
+
 CREATE INDEX mailboxes_by_creation on mailboxes (created_at desc, id desc);
 
 CREATE INDEX mailboxes_by_domain on mailboxes (domain);
@@ -125,6 +146,8 @@ CREATE INDEX messages_by_mailbox on messages (mailbox_id, id);
 CREATE INDEX messages_by_receipt on messages (received_at, id);
 
 CREATE INDEX messages_by_object on messages (r2_object_key);
+
+CREATE INDEX messages_by_extraction on messages (extraction_version, id);
 
 CREATE INDEX user_mailboxes_by_mailbox on user_mailboxes (mailbox_id);
 

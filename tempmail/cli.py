@@ -106,6 +106,45 @@ def _retention(args: argparse.Namespace, settings: Settings) -> int:
     return EXIT_DONE
 
 
+def _reextract_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also what is up to date")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _reextract(args: argparse.Namespace, settings: Settings) -> int:
+    from tempmail.runtime.maintenance import reextract
+
+    reextract(settings, everything=args.all, as_json=args.json)
+    return EXIT_DONE
+
+
+def _extract_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a raw mail; - for standard input")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file")
+
+
+def _extract(args: argparse.Namespace, _: Settings) -> int:
+    """0 where every file was read, whatever was found; 1 where one could not be."""
+    from tempmail.domain.explain import explain
+
+    code = EXIT_DONE
+    for position, name in enumerate(args.files):
+        try:
+            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as exc:
+            print(f"tempmail: {name} cannot be read: {exc.strerror}", file=sys.stderr)
+            code = EXIT_FAILED
+            continue
+        explained = explain(raw)
+        if args.json:
+            print(json.dumps({"file": name, **explained.as_dict()}, ensure_ascii=False))
+            continue
+        if len(args.files) > 1:
+            print(*([""] if position else []), f"== {name}", "", sep="\n")
+        print(*explained.lines(), sep="\n")
+    return code
+
+
 def _openapi(_: argparse.Namespace, __: Settings) -> int:
     from tempmail import __version__
     from tempmail.web.endpoints import ALL
@@ -119,6 +158,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("serve", "receive mail and answer HTTP", _serve, needs=Needs.SECRETS),
     Command("verify", "check that every message has its body and every object its message", _verify, _verify_arguments),
     Command("retention", "remove what is past its time, now", _retention, _retention_arguments),
+    Command("reextract", "read stored mail again, by the rules of now", _reextract, _reextract_arguments),
+    Command("extract", "show what a mail's code and link are, and why", _extract, _extract_arguments, Needs.NOTHING),
     Command("openapi", "print the OpenAPI document of the HTTP API", _openapi, needs=Needs.NOTHING),
     Command("config", "show every setting, its value and where it comes from", _config, _config_arguments),
 )

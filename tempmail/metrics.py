@@ -42,6 +42,7 @@ METRICS = (
     Declared("object_deletes_total", "counter", "Objects removed.", "result", ("removed", "failed")),
     Declared("object_deletes_pending", "gauge", "Objects that wait to be removed."),
     Declared("retention_messages_total", "counter", "Messages removed by retention."),
+    Declared("reextract_mails_total", "counter", "Stored mails read again.", "result", ("read", "gone")),
     Declared("http_requests_total", "counter", "HTTP answers.", "status", ("1xx", "2xx", "3xx", "4xx", "5xx")),
     Declared("http_request_seconds", "histogram", "From request to the end of its answer."),
     Declared("smtp_workers_ready", "gauge", "Processes that take mail now."),

@@ -12,11 +12,18 @@ from tempmail.domain.messages import (
     MailboxPage,
     Message,
     MessageSummary,
+    ReadAgain,
+    StaleMail,
     StoredMail,
 )
+from tempmail.domain.rules import ExtractionRule, RuleDraft
 
 Body = bytes | Path
 """A raw mail: its bytes, or the spool file that holds them."""
+
+
+CHECK_FOLDER = "check/"
+"""Where `Objects.check` puts its object for a moment: keys of mails begin with a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +246,52 @@ class Jobs(Protocol):
         ...
 
 
+class ExtractionRules(Protocol):
+    """What an admin adds to the built-in extraction."""
+
+    async def version(self) -> int:
+        """A number that grows with each change of any rule; 0 before the first."""
+        ...
+
+    async def all(self) -> tuple[int, list[ExtractionRule]]:
+        """The version and the rules of one moment, by id."""
+        ...
+
+    async def add(self, draft: RuleDraft, *, now: str, limit: int) -> ExtractionRule:
+        """Raises `Conflict` where there are `limit` rules already."""
+        ...
+
+    async def change(self, rule_id: int, draft: RuleDraft, *, version: int, now: str) -> ExtractionRule | None:
+        """Replace a rule of this very `version`; None (and nothing done) where it is gone or was changed since."""
+        ...
+
+    async def remove(self, rule_id: int) -> bool:
+        """False if there was none."""
+        ...
+
+
+class Extractions(Protocol):
+    """What stored mails were read as, for reading them again."""
+
+    async def stale(self, *, below: int, limit: int) -> list[StaleMail]:
+        """Mails of the up to `limit` rows whose extraction version is below the number, the latest first."""
+        ...
+
+    async def count_stale(self, *, below: int) -> int:
+        """How many rows that are."""
+        ...
+
+    async def update(self, mails: Sequence[ReadAgain]) -> None:
+        """Store what mails were read as, in one transaction. Rows that are gone, or were read by a newer version
+        meanwhile, stay as they are."""
+        ...
+
+    async def forget(self, *, after: int, limit: int) -> int | None:
+        """Count up to `limit` rows with ids above `after` as not read yet; the highest id, None where none was
+        left."""
+        ...
+
+
 class Store(Protocol):
     """The database: rows and committed transactions."""
 
@@ -254,6 +307,10 @@ class Store(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def rules(self) -> ExtractionRules: ...
+    @property
+    def extractions(self) -> Extractions: ...
 
     async def ping(self) -> None:
         """Raises `StoreUnavailable` where a write could not be made now."""

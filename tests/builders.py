@@ -8,6 +8,7 @@ from typing import Any
 from tempmail.clock import stamp
 from tempmail.domain.address import alias_of
 from tempmail.domain.messages import IncomingMail, ReceivedMail, Recipient
+from tempmail.domain.rules import ExtractionRule, RuleDraft
 
 EPOCH_S = 1_700_000_000
 """What `FakeClock` shows at first."""
@@ -61,3 +62,24 @@ def received(*addresses: str | Recipient, raw: bytes = RAW) -> ReceivedMail:
         protocol="ESMTP",
         smtputf8=False,
     )
+
+
+def rule_draft(**changes: Any) -> RuleDraft:
+    """A rule for everybody that takes "pass word: …" for a code; `changes` by field."""
+    draft = RuleDraft(
+        name="Bank",
+        kind="code",
+        pattern=r"pass word: (?P<code>\w+)",
+        sender="*",
+        recipient_domain=None,
+        field="any",
+        priority=0,
+        enabled=True,
+    )
+    return replace(draft, **changes)
+
+
+def rule(rule_id: int = 1, *, version: int = 1, **changes: Any) -> ExtractionRule:
+    """The same, stored."""
+    fields = {name: getattr(rule_draft(**changes), name) for name in RuleDraft.__dataclass_fields__}
+    return ExtractionRule(**fields, id=rule_id, version=version, created_at=NOW, updated_at=NOW)

@@ -24,7 +24,8 @@ class IncomingMail:
 
     `body`: the whole message as stored (CRLF lines, dots unstuffed), or the fsynced spool file that holds it.
     `uuid` makes the object key; the key's date comes from `received_at` (stamp), its folder from the first mailbox.
-    `extraction`: the full result as JSON, or None where nothing was found.
+    `extraction`: the full result as JSON, or None where nothing was found. `extraction_version`: what it was made by
+    (see `domain.rules`); 0: not read yet.
     """
 
     recipients: tuple[Recipient, ...]
@@ -39,6 +40,7 @@ class IncomingMail:
     received_at: str
     size_bytes: int
     body: bytes | Path
+    extraction_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,34 @@ class Message:
     r2_object_key: str
     size_bytes: int
     attachment_count: int
+    envelope_from: str
+    extraction_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaleMail:
+    """A stored mail that was read by an older extraction: all rows that share its body.
+
+    `object_key`: "" where there is no body. `recipients`: as received, one per row. `verification_code`: of the first.
+    """
+
+    object_key: str
+    message_ids: tuple[int, ...]
+    recipients: tuple[str, ...]
+    envelope_from: str
+    verification_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """What a stored mail shows now. `has_body` False: it could not be read and keeps what it has, but counts as read by
+    `extraction_version`."""
+
+    message_ids: tuple[int, ...]
+    extraction_version: int
+    has_body: bool
+    verification_code: str | None = None
+    extraction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

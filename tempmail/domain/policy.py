@@ -134,6 +134,8 @@ ACTIONS: Mapping[str, Rule] = MappingProxyType(
             mailbox=_OWN,
             demo_refusal="演示模式不可清空",
         ),
+        "extraction.try": Rule("See what would be extracted from a mail", strict_admin=_ALL, admin=_ALL, user=_ALL),
+        "extraction.rules": Rule("See and change the rules of extraction", strict_admin=_ALL),
         "api.unknown": Rule(
             "Be told that an API path does not exist", strict_admin=_ALL, admin=_ALL, user=_ALL, guest=_ALL
         ),

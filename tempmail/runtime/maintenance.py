@@ -1,4 +1,4 @@
-"""What an operator runs by hand beside a server, running or not: `tempmail verify`, `tempmail retention`."""
+"""What an operator runs by hand beside a server, running or not: `tempmail verify`, `retention`, `reextract`."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from tempmail.services.verify import Fault
 from tempmail.settings import Settings
 
 _PROGRESS_EVERY = 10_000
+_WAIT_S = 0.2
 
 
 def verify(settings: Settings, *, fix: bool, as_json: bool) -> bool:
@@ -72,6 +73,44 @@ async def _retain(settings: Settings, *, as_json: bool) -> None:
             print(json.dumps({"messages": removed.messages, "mailboxes": removed.mailboxes}))
         else:
             print(f"{removed.messages} messages and {removed.mailboxes} mailboxes removed")
+    finally:
+        await objects.close()
+        await store.close()
+
+
+def reextract(settings: Settings, *, everything: bool, as_json: bool) -> None:
+    """Read stored mail again that was read by an older extraction or other rules; all of it with `everything`.
+
+    What is left when this ends early is done by the next run, or, after an upgrade or with `everything`, by the server.
+    """
+    prepare_storage(settings, SystemClock())
+    asyncio.run(_reextract(settings, everything=everything, as_json=as_json))
+
+
+async def _reextract(settings: Settings, *, everything: bool, as_json: bool) -> None:
+    clock = SystemClock()
+    store = await wiring.store(settings, clock, readers=1)
+    objects = wiring.objects(settings)
+    try:
+        reextraction = wiring.reextraction(settings, store, objects, clock, Board(1).slot(0))
+        if everything:
+            await reextraction.forget()
+        below = await reextraction.outdated()
+        total = await reextraction.pending(below=below)
+        messages = changed = gone = 0
+        while (batch := await reextraction.batch(below=below)) is None or batch.messages:
+            if batch is None:
+                await asyncio.sleep(_WAIT_S)
+                continue
+            messages, changed, gone = messages + batch.messages, changed + batch.changed, gone + batch.gone
+            if sys.stderr.isatty():
+                print(f"\r{messages} of {total} messages read again", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty() and messages:
+            print(file=sys.stderr)
+        if as_json:
+            print(json.dumps({"messages": messages, "changed": changed, "gone": gone}))
+        else:
+            print(f"{messages} messages read again, {changed} mails have another code, {gone} have no body any more")
     finally:
         await objects.close()
         await store.close()

@@ -22,6 +22,7 @@ BACKGROUND_DRAIN_S = 3.0
 MEASURE_S = 1.0
 CHECKPOINT_S = 1.0
 RETENTION_LOOK_S = 60.0
+REEXTRACT_LOOK_S = 60.0
 STRAYS_S = 3600.0
 
 
@@ -78,6 +79,7 @@ async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.
     metrics = site.board.slot(site.web_slot)
     offloader = wiring.offloader(site.settings, store, objects, site.clock, metrics)
     retention = wiring.retention(site.settings, store, site.clock, metrics)
+    reextraction = wiring.reextraction(site.settings, store, objects, site.clock, metrics)
 
     async def measure() -> int:
         await offloader.measure()
@@ -98,6 +100,7 @@ async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.
         repeat("offload", offloader.offload_batch, idle_s=offloader.idle_s, stop=stop),
         repeat("deletes", offloader.delete_batch, idle_s=offloader.idle_s, stop=stop),
         repeat("retention", retain, idle_s=RETENTION_LOOK_S, stop=stop),
+        repeat("reextract", reextraction.run_if_due, idle_s=REEXTRACT_LOOK_S, stop=stop),
         repeat("strays", offloader.remove_strays, idle_s=STRAYS_S, stop=stop),
     )
     async with asyncio.TaskGroup() as group:

@@ -19,12 +19,15 @@ from tempmail.services.access import Access
 from tempmail.services.batch import GroupCommit
 from tempmail.services.bodies import Bodies
 from tempmail.services.capacity import Capacity, CapacityLimits
+from tempmail.services.extraction import Extractor
 from tempmail.services.fresh import Version
 from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.mail import MailService
 from tempmail.services.mailboxes import MailboxService
 from tempmail.services.offload import Offloader
+from tempmail.services.reextract import Reextraction
 from tempmail.services.retention import Retention, RetentionOptions
+from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionOptions, SessionService
 from tempmail.services.spool_files import SpoolFiles
 from tempmail.services.verify import Verifier
@@ -73,7 +76,12 @@ def capacity(settings: Settings, board: Board, clock: Clock) -> Capacity:
     return Capacity(settings.data_dir, limits, spooled_bytes=lambda: board.total("spool_bytes"), clock=clock)
 
 
-def smtp_server(site: Site, slot: int, opened: Store) -> tuple[SmtpServer, GroupCommit]:
+def extractor(opened: Store, clock: Clock) -> Extractor:
+    """Without rules until its first `refresh`."""
+    return Extractor(opened.rules, clock)
+
+
+def smtp_server(site: Site, slot: int, opened: Store, reader: Extractor) -> tuple[SmtpServer, GroupCommit]:
     """The receiving side of one process: the server, and the group commit whose `run` must run beside it."""
     settings, metrics = site.settings, site.board.slot(slot)
     commit = GroupCommit(opened.mail.add, metrics)
@@ -82,6 +90,7 @@ def smtp_server(site: Site, slot: int, opened: Store) -> tuple[SmtpServer, Group
         commit=commit,
         domains=ServedDomains(settings.mail_domain),
         capacity=capacity(settings, site.board, site.clock),
+        extractor=reader,
         files=spool_files(settings, site.clock),
         clock=site.clock,
         metrics=metrics,
@@ -128,6 +137,19 @@ def retention(settings: Settings, opened: Store, clock: Clock, metrics: Metrics)
     )
 
 
+def reextraction(
+    settings: Settings, opened: Store, opened_objects: Objects, clock: Clock, metrics: Metrics
+) -> Reextraction:
+    return Reextraction(
+        extractions=opened.extractions,
+        bodies=bodies(settings, opened, opened_objects, clock),
+        extractor=extractor(opened, clock),
+        jobs=opened.jobs,
+        clock=clock,
+        metrics=metrics,
+    )
+
+
 def verifier(settings: Settings, opened: Store, opened_objects: Objects, clock: Clock) -> Verifier:
     return Verifier(opened, opened_objects, spool_files(settings, clock), clock)
 
@@ -167,6 +189,8 @@ def web_app(site: Site, opened: Store, opened_objects: Objects, version: Version
             ),
         ),
         demo=None,
+        extractor=extractor(opened, clock),
+        rules=RuleService(opened.rules, clock=clock),
         not_ready=ready.not_ready,
         metrics=site.board.slot(site.web_slot),
         metrics_page=site.board.render,

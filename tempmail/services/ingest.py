@@ -5,50 +5,30 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from tempmail.clock import Clock, stamp
 from tempmail.domain.address import ServedDomains, alias_of, split_address
-from tempmail.domain.extraction import Extraction, extract_from
-from tempmail.domain.html import read_html
 from tempmail.domain.messages import IncomingMail, ReceivedMail, Recipient, StoredMail
-from tempmail.domain.mime import parse
-from tempmail.domain.mime_preview import preview
 from tempmail.errors import BadRequest, NotServed, Overloaded, Permanent, StoreFull, TooLarge, UnknownMailbox
 from tempmail.log import get_log
 from tempmail.metrics import Metrics
 from tempmail.ports import Mailboxes
 from tempmail.services.batch import GroupCommit
 from tempmail.services.capacity import Capacity
+from tempmail.services.extraction import Extractor, Finding
 from tempmail.services.spool_files import SpoolFiles
 
 _log = get_log("ingest")
-
-NO_SUBJECT = "(无主题)"
-"""What the original stores for a mail without a subject (contract 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
     """`create_on_receipt`: unknown mailboxes of served domains are created. `capture_all`: any domain is taken.
-    From `thread_bytes` on a mail is parsed in a thread; from `file_bytes` on its body goes to a spool file."""
+    From `file_bytes` on a mail's body goes to a spool file."""
 
     max_message_bytes: int
     create_on_receipt: bool = True
     capture_all: bool = False
-    thread_bytes: int = 64 << 10
     file_bytes: int = 256 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a mail shows of itself: made once at ingest, stored with the row."""
-
-    sender: str
-    subject: str
-    preview: str | None
-    extraction: Extraction
-    attachment_count: int
 
 
 class Ingest:
@@ -61,6 +41,7 @@ class Ingest:
         commit: GroupCommit,
         domains: ServedDomains,
         capacity: Capacity,
+        extractor: Extractor,
         files: SpoolFiles,
         clock: Clock,
         metrics: Metrics,
@@ -70,6 +51,7 @@ class Ingest:
         self._commit = commit
         self._domains = domains
         self._capacity = capacity
+        self._extractor = extractor
         self._files = files
         self._clock = clock
         self._metrics = metrics
@@ -104,10 +86,8 @@ class Ingest:
         began = self._clock.monotonic()
         received_at = stamp(self._clock.now())
         self._capacity.check(len(mail.raw))
-        if len(mail.raw) < self._options.thread_bytes:
-            finding = read_mail(mail.raw)
-        else:
-            finding = await asyncio.to_thread(read_mail, mail.raw)
+        addresses = tuple(recipient.address for recipient in mail.recipients)
+        finding = await self._extractor.read(mail.raw, envelope_from=mail.envelope_from, recipients=addresses)
         name = str(uuid.uuid4())
         body: bytes | Path = mail.raw
         if len(mail.raw) >= self._options.file_bytes:
@@ -131,24 +111,6 @@ class Ingest:
         return stored
 
 
-def read_mail(raw: bytes) -> Finding:
-    """Parse and extract; never raises for any bytes."""
-    mail = parse(raw)
-    view = read_html(mail.html) if mail.html else None
-    try:
-        extraction = extract_from(mail, view)
-    except Exception as exc:  # noqa: BLE001 - a fault in a rule must not cost the mail: it is stored without a code
-        _log.error("extract.failed", exc=exc)
-        extraction = Extraction(None, None, (), ())
-    return Finding(
-        sender=mail.sender,
-        subject=mail.subject or NO_SUBJECT,
-        preview=preview(mail.text, lambda: view.text if view else ""),
-        extraction=extraction,
-        attachment_count=len(mail.attachments),
-    )
-
-
 def _incoming(mail: ReceivedMail, finding: Finding, name: str, body: bytes | Path, received_at: str) -> IncomingMail:
     return IncomingMail(
         recipients=mail.recipients,
@@ -158,16 +120,10 @@ def _incoming(mail: ReceivedMail, finding: Finding, name: str, body: bytes | Pat
         subject=finding.subject,
         preview=finding.preview,
         verification_code=finding.extraction.code,
-        extraction=_encoded(finding.extraction),
+        extraction=finding.extraction_json(),
         attachment_count=finding.attachment_count,
         received_at=received_at,
         size_bytes=len(mail.raw),
         body=body,
+        extraction_version=finding.extraction_version,
     )
-
-
-def _encoded(extraction: Extraction) -> str | None:
-    """The full result as JSON, or None where nothing was found."""
-    if not extraction.codes and not extraction.links:
-        return None
-    return msgspec.json.encode(extraction).decode()

@@ -95,15 +95,11 @@ class MailService:
             except StoreUnavailable as exc:
                 # A full disk must not keep anybody from reading; the mark is made at the next view.
                 _log.warning("mail.mark_read_failed", exc=exc, message_id=message.id)
-        if not message.r2_object_key:
-            return Detail(message)
-        try:
-            raw = await self._bodies.read(message.r2_object_key)
-        except (NotFound, ObjectsUnavailable) as exc:
-            _log.warning("mail.body_unavailable", exc=exc, message_id=message.id, object_key=message.r2_object_key)
-            return Detail(message)
-        parsed = await self._parse(raw)
-        return Detail(message, parsed.text, parsed.html, parsed.attachments, body_available=True)
+        return await self._with_texts(message)
+
+    async def view(self, grant: Grant, message_id: int) -> Detail:
+        """As `detail`, but nothing is marked read."""
+        return await self._with_texts(await self._access.message(grant, message_id))
 
     async def raw(self, grant: Grant, message_id: int) -> RawMail:
         """One mail as it was received. Raises `NotFound`, `Forbidden`, `ObjectsUnavailable`."""
@@ -130,6 +126,17 @@ class MailService:
         """Remove all mail of a mailbox; says how many. Raises `Forbidden`."""
         mailbox = await self._access.mailbox(grant, address)
         return 0 if mailbox is None else await self._mail.clear(mailbox.id, now=stamp(self._clock.now()))
+
+    async def _with_texts(self, message: Message) -> Detail:
+        if not message.r2_object_key:
+            return Detail(message)
+        try:
+            raw = await self._bodies.read(message.r2_object_key)
+        except (NotFound, ObjectsUnavailable) as exc:
+            _log.warning("mail.body_unavailable", exc=exc, message_id=message.id, object_key=message.r2_object_key)
+            return Detail(message)
+        parsed = await self._parse(raw)
+        return Detail(message, parsed.text, parsed.html, parsed.attachments, body_available=True)
 
     async def _parse(self, raw: bytes) -> ParsedMail:
         if len(raw) <= _INLINE_PARSE_BYTES:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tempmail.clock import Clock, stamp
 from tempmail.errors import NotFound
-from tempmail.ports import ObjectInfo, Objects, Spool, Store
+from tempmail.ports import CHECK_FOLDER, ObjectInfo, Objects, Spool, Store
 from tempmail.services.spool_files import SpoolFiles
 
 _PAGE = 1_000
@@ -87,7 +87,9 @@ class Verifier:
         return Fault("missing", key, fixed=False)
 
     async def _without_row(self, key: str, *, fix: bool) -> Fault | None:
-        if await self._store.mail.object_key_known([key]) or not await self._object_exists(key):
+        if key.startswith(CHECK_FOLDER) or await self._store.mail.object_key_known([key]):
+            return None
+        if not await self._object_exists(key):
             return None
         if fix:
             await self._spool.queue_delete(key, due=stamp(self._clock.now()))

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tempmail.domain.policy import Grant
+from tempmail.services.extraction import Extractor
 from tempmail.services.mail import MailService
 from tempmail.services.mailboxes import MailboxService
+from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionService
 
 SESSION_COOKIE = "iding-session"
@@ -40,6 +42,8 @@ class WebServices:
     sessions: SessionService
     world: World
     demo: World | None
+    extractor: Extractor
+    rules: RuleService
     not_ready: Callable[[], Awaitable[list[str]]]
     metrics: Metrics
     metrics_page: Callable[[], bytes]

@@ -1,8 +1,9 @@
 """One declaration per endpoint: `@endpoint("GET /api/emails", action="mail.list", …)` over a typed handler.
 
 A handler is `async def name(call: Call, query: …, path: …, body: …) -> …`, with those of the three that it needs, each
-a msgspec Struct, and returns a Struct, a list of them, or a `Raw`. It tests no role, catches nothing and knows no
-status code. From the declaration come the route, the OpenAPI entry, the policy's row of routes and the tests' list.
+a msgspec Struct (or `body: bytes`, for what is not JSON), and returns a Struct, a list of them, or a `Raw`. It tests no
+role, catches nothing and knows no status code. From the declaration come the route, the OpenAPI entry, the policy's row
+of routes and the tests' list.
 """
 
 import inspect
@@ -48,8 +49,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One declared endpoint. `media_type` is that of its success. `throttled`: each call counts as an attempt to log
-    in, before anything of it is read."""
+    """One declared endpoint. `media_type` is that of its success, `takes` that of its request body. `throttled`: each
+    call counts as an attempt to log in, before anything of it is read."""
 
     methods: tuple[str, ...]
     path: str
@@ -60,10 +61,11 @@ class Endpoint:
     description: str
     query: type[msgspec.Struct] | None
     path_params: type[msgspec.Struct] | None
-    body: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | type[bytes] | None
     returns: Any
     errors: tuple[Refusal, ...]
     media_type: str
+    takes: str
     throttled: bool
 
     @property
@@ -86,6 +88,7 @@ def endpoint(
     tag: str,
     errors: tuple[Refusal, ...] = (),
     media_type: str = "application/json",
+    takes: str = "application/json",
     throttled: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Declare the endpoint at `route`: methods joined by `|`, a space, the path with `{name}` for its parameters.
@@ -112,6 +115,7 @@ def endpoint(
             returns=hints["return"],
             errors=errors,
             media_type=media_type,
+            takes=takes,
             throttled=throttled,
         )
 
@@ -131,7 +135,9 @@ class Bound:
         self._public = ACTIONS[declared.action].public
         self._query = None if declared.query is None else Decoder(declared.query)
         self._path = None if declared.path_params is None else Decoder(declared.path_params)
-        self._body = None if declared.body is None else msgspec.json.Decoder(declared.body, strict=False)
+        self._has_body = declared.body is not None
+        is_json = declared.body is not None and issubclass(declared.body, msgspec.Struct)
+        self._body = msgspec.json.Decoder(declared.body, strict=False) if is_json else None
         self._encoder = msgspec.json.Encoder()
 
     def route(self) -> Route:
@@ -148,8 +154,9 @@ class Bound:
             inputs["query"] = self._query.decode(scope["query_string"])
         if self._path is not None:
             inputs["path"] = self._path.from_text(scope["path_params"])
-        if self._body is not None:
-            inputs["body"] = self._decode(await read_body(visit.headers, receive, limit=self._max_json_bytes))
+        if self._has_body:
+            raw = await read_body(visit.headers, receive, limit=self._max_json_bytes)
+            inputs["body"] = raw if self._body is None else self._decode(self._body, raw)
         result = await self.endpoint.handler(call, **inputs)
         if isinstance(result, Raw):
             kind, body = (b"content-type", result.media_type.encode()), result.body
@@ -171,10 +178,9 @@ class Bound:
             raise Forbidden(granted.rule.demo_refusal)
         return Call(services, world, granted, visit, token)
 
-    def _decode(self, raw: bytes) -> Any:
-        assert self._body is not None  # noqa: S101 - only called for endpoints with a body
+    def _decode(self, decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
         try:
-            return self._body.decode(raw)
+            return decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Malformed(str(exc)) from exc
         except RecursionError as exc:

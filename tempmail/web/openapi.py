@@ -34,6 +34,8 @@ _SECURITY = {
     },
 }
 
+_BINARY = {"type": "string", "format": "binary"}
+
 _ERROR = {
     "type": "object",
     "description": "What went wrong.",
@@ -59,7 +61,7 @@ _WITH_STORE = (Refusal(503, "数据库连接失败"),)
 
 def describe(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     """The whole document. Deterministic: the same declarations give the same bytes."""
-    types = [kind for e in endpoints for kind in (e.returns, e.body) if kind not in (None, Raw)]
+    types = [kind for e in endpoints for kind in (e.returns, e.body) if kind not in (None, Raw, bytes)]
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for declared in sorted(endpoints, key=lambda e: e.path):
@@ -98,7 +100,7 @@ def _operation(declared: Endpoint, method: str) -> dict[str, Any]:
     if declared.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _schema(declared.body)}},
+            "content": {declared.takes: {"schema": _BINARY if declared.body is bytes else _schema(declared.body)}},
         }
     if rule.public:
         operation["security"] = []
@@ -131,7 +133,7 @@ def _parameters(struct: type[msgspec.Struct] | None, where: str) -> Iterable[dic
 
 
 def _success(declared: Endpoint) -> dict[str, Any]:
-    schema = {"type": "string", "format": "binary"} if declared.returns is Raw else _schema(declared.returns)
+    schema = _BINARY if declared.returns is Raw else _schema(declared.returns)
     return {"description": "Done", "content": {declared.media_type: {"schema": schema}}}
 
 

@@ -34,7 +34,7 @@ def addresses_of(store: Store, stored: StoredMail) -> list[str]:
 
 
 def test_a_stored_mail_is_read_back_field_by_field(store: Store) -> None:
-    [stored] = add(store, incoming("Box@Temp.example", uuid="u1", attachment_count=2))
+    [stored] = add(store, incoming("Box@Temp.example", uuid="u1", attachment_count=2, extraction_version=3))
 
     assert stored.object_key == "2023/11/14/box@temp.example/221320-u1.eml"
     assert message(store, stored.message_ids[0]) == Message(
@@ -53,6 +53,8 @@ def test_a_stored_mail_is_read_back_field_by_field(store: Store) -> None:
         r2_object_key=stored.object_key,
         size_bytes=len(RAW),
         attachment_count=2,
+        envelope_from="bounce@shop.example",
+        extraction_version=3,
     )
 
 

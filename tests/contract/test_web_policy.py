@@ -8,7 +8,7 @@ import pytest
 from tempmail.domain.actor import Actor, Role
 from tempmail.domain.policy import ACTIONS, Reach
 from tempmail.web.endpoints import ALL
-from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, Server
+from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, RAW, Server
 
 ROUTES = [(route, endpoint.action) for endpoint in ALL for route in endpoint.routes]
 
@@ -35,6 +35,12 @@ REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "GET /readyz": lambda box, mail: {},
     "HEAD /readyz": lambda box, mail: {},
     "GET /metrics": lambda box, mail: {},
+    "GET /api/v1/messages/{id}": lambda box, mail: {},
+    "POST /api/v1/extract": lambda box, mail: {"content": RAW},
+    "GET /api/v1/extraction-rules": lambda box, mail: {},
+    "POST /api/v1/extraction-rules": lambda box, mail: {"json": {"name": "Bank", "pattern": "(?P<code>a)"}},
+    "PATCH /api/v1/extraction-rules/{id}": lambda box, mail: {"json": {"enabled": False}},
+    "DELETE /api/v1/extraction-rules/{id}": lambda box, mail: {},
 }
 
 NAMES_A_MAILBOX = ("GET /api/emails", "DELETE /api/emails", "DELETE /api/mailboxes")
@@ -43,6 +49,7 @@ NAMES_A_MAIL = (
     "GET /api/email/{id}",
     "GET /api/email/{id}/download",
     "DELETE /api/email/{id}",
+    "GET /api/v1/messages/{id}",
 )
 
 
@@ -62,7 +69,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def call(server: Server, actor: Actor | None, route: str, box: str, mail: int) -> int:
     method, _, path = route.partition(" ")
     client = server.client(actor)
-    response = client(method, path.replace("{id}", str(mail)), **REQUESTS[route](box, mail))
+    named = server.rule() if path.startswith("/api/v1/extraction-rules/") else mail
+    response = client(method, path.replace("{id}", str(named)), **REQUESTS[route](box, mail))
     return response.status_code
 
 
@@ -197,6 +205,7 @@ def test_a_mailbox_login_sees_exactly_the_last_24_hours(server: Server, age_s: i
     assert len(client.get("/api/emails").json()) == seen
     assert len(client.get("/api/emails/batch", params={"ids": mail}).json()) == seen
     assert client.get(f"/api/email/{mail}").status_code == (200 if seen else 404)
+    assert client.get(f"/api/v1/messages/{mail}").status_code == (200 if seen else 404)
     assert client.get(f"/api/email/{mail}/download").status_code == 200
     assert len(server.root().get("/api/emails/batch", params={"ids": mail}).json()) == 1
 

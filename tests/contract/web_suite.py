@@ -25,12 +25,15 @@ from tempmail.errors import ObjectsUnavailable
 from tempmail.metrics import Board
 from tempmail.services.access import Access
 from tempmail.services.bodies import Bodies
+from tempmail.services.extraction import Extractor
 from tempmail.services.mail import MailService
 from tempmail.services.mailboxes import MailboxService
+from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionOptions, SessionService
 from tempmail.services.spool_files import SpoolFiles
 from tempmail.web.app import WebOptions, build_app
 from tempmail.web.call import WebServices, World
+from tests.builders import rule_draft
 
 T = TypeVar("T")
 
@@ -93,6 +96,8 @@ class Server:
                 sessions=self.sessions,
                 world=self.real.world,
                 demo=self.demo.world if self._with_demo else None,
+                extractor=Extractor(self.real.store.rules, self.clock),
+                rules=RuleService(self.real.store.rules, clock=self.clock),
                 not_ready=self._not_ready,
                 metrics=board.slot(0),
                 metrics_page=board.render,
@@ -180,6 +185,12 @@ class Server:
         )
         return made.id
 
+    def rule(self, **changes: Any) -> int:
+        """Add an extraction rule to the store; its id."""
+        draft = rule_draft(**changes)
+        added = self.run(self.real.store.rules.add(draft, now=stamp(self.clock.now()), limit=100))
+        return added.id
+
     def user(self, name: str) -> int:
         """A users row; its id."""
         return self.run(self.real.store.users.ensure_admin(name, now=stamp(self.clock.now())))
@@ -234,6 +245,9 @@ class Client:
 
     def post(self, path: str, **request: Any) -> httpx.Response:
         return self("POST", path, **request)
+
+    def patch(self, path: str, **request: Any) -> httpx.Response:
+        return self("PATCH", path, **request)
 
     def delete(self, path: str, **request: Any) -> httpx.Response:
         return self("DELETE", path, **request)

@@ -44,6 +44,11 @@ PLANS: dict[str, dict[str, set[str]]] = {
     "object_deletes.due": {"object_deletes": {"object_deletes_by_due"}},
     "sessions.forget_expired": {"revoked_sessions": {"revoked_sessions_by_expiry"}},
     "sessions.is_revoked": {"revoked_sessions": {"sqlite_autoindex_revoked_sessions_1"}},
+    "rules.version": {"versions": {"sqlite_autoindex_versions_1"}},
+    "extractions.stale": {"messages": {"messages_by_extraction"}},
+    "extractions.sharing": {"messages": {"messages_by_object"}},
+    "extractions.count_stale": {"messages": {"messages_by_extraction"}},
+    "extractions.forget": {"messages": {"rowid"}},
     "users.find": {"users": {"sqlite_autoindex_users_1"}},
 }
 
@@ -53,6 +58,8 @@ READS_A_WHOLE_TABLE = {
     "spool.size": "bounded by SPOOL_MAX_BYTES; bodies are apart",
     "spool.file_names": "the same bound",
     "object_deletes.count": "a queue that is worked off at once",
+    "rules.all": "bounded by MAX_RULES",
+    "rules.count": "the same bound",
 }
 
 SORTS_ONE_PAGE = {"mail.object_keys": {"keys"}}

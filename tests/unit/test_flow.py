@@ -16,6 +16,7 @@ from tempmail.metrics import Board
 from tempmail.services.batch import GroupCommit
 from tempmail.services.bodies import Bodies
 from tempmail.services.capacity import Capacity, CapacityLimits
+from tempmail.services.extraction import Extractor
 from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.offload import Offloader
 from tempmail.services.spool_files import SpoolFiles
@@ -62,6 +63,7 @@ def test_a_mail_is_received_offloaded_read_deleted_and_leaves_nothing(
             commit=commit,
             domains=ServedDomains(["t.example"]),
             capacity=Capacity(tmp_path, CapacityLimits(0, 1 << 30), spooled_bytes=lambda: 0, clock=clock),
+            extractor=Extractor(store.rules, clock),
             files=files,
             clock=clock,
             metrics=metrics,

@@ -7,8 +7,6 @@ from typing import TypeVar
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tempmail.adapters.sql import SqlStore
 from tempmail.clock import FakeClock
@@ -18,13 +16,14 @@ from tempmail.errors import BadRequest, NoRoom, NotServed, Overloaded, TempmailE
 from tempmail.metrics import Board
 from tempmail.services.batch import BatchLimits, GroupCommit
 from tempmail.services.capacity import Capacity, CapacityLimits
-from tempmail.services.ingest import NO_SUBJECT, Ingest, IngestOptions, read_mail
+from tempmail.services.extraction import NO_SUBJECT, OLDEST_CURRENT, Extractor
+from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.spool_files import SpoolFiles
-from tests.builders import NOW, RAW, received, recipient
+from tests.builders import NOW, RAW, received, recipient, rule_draft
 
 T = TypeVar("T")
 
-OPTIONS = IngestOptions(max_message_bytes=1000, thread_bytes=400, file_bytes=600)
+OPTIONS = IngestOptions(max_message_bytes=1000, file_bytes=600)
 
 
 class Site:
@@ -38,6 +37,7 @@ class Site:
         self.committing, self.go_on = asyncio.Event(), asyncio.Event()
         self.go_on.set()
         self.commit = GroupCommit(self._add, self.board.slot(0), BatchLimits(max_queue=max_queue))
+        self.extractor = Extractor(store.rules, clock, thread_bytes=400)
         self.ingest = Ingest(
             mailboxes=store.mailboxes,
             commit=self.commit,
@@ -49,6 +49,7 @@ class Site:
                 clock=clock,
                 disk_free=lambda _: self.free_bytes,
             ),
+            extractor=self.extractor,
             files=SpoolFiles(self.spool, clock),
             clock=clock,
             metrics=self.board.slot(0),
@@ -264,7 +265,22 @@ def test_a_large_mail_whose_client_hung_up_during_the_commit_keeps_its_file(site
     assert asyncio.run(site.store.spool.size()) == (1, 600)
 
 
-@given(st.binary(max_size=300))
-def test_no_bytes_keep_a_mail_from_being_read(raw: bytes) -> None:
-    finding = read_mail(raw)
-    assert finding.subject
+@pytest.mark.parametrize(
+    ("changes", "applies"),
+    [
+        ({"recipient_domain": "one.example"}, True),
+        ({"recipient_domain": "shop.example"}, False),
+        ({"sender": "bounce@shop.example"}, True),
+    ],
+    ids=["for-a-recipient", "for-others", "for-the-envelope-sender"],
+)
+def test_a_mail_is_read_by_the_rules_for_its_envelope_and_marked_with_their_version(
+    site: Site, changes: dict[str, str], applies: bool
+) -> None:
+    asyncio.run(site.store.rules.add(rule_draft(**changes), now=NOW, limit=9))
+    asyncio.run(site.extractor.refresh())
+    mail = received("a@one.example", "b@two.example", raw=b"Subject: Hi\r\n\r\npass word: tulip\r\n")
+    for row in site.take(mail):
+        assert row.verification_code == ("tulip" if applies else None)
+        assert ("rule 1 'Bank' v1" in (row.extraction or "")) is applies
+        assert row.extraction_version == site.extractor.version == OLDEST_CURRENT + 1

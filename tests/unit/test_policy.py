@@ -30,6 +30,8 @@ EXPECTED = {
     "mail.download": (ALL_, OWN, OWN, OWN, NONE),
     "mail.delete": (ALL_, OWN, OWN, OWN, NONE),
     "mail.clear": (ALL_, OWN, OWN, OWN, NONE),
+    "extraction.try": (ALL_, ALL_, ALL_, NONE, NONE),
+    "extraction.rules": (ALL_, NONE, NONE, NONE, NONE),
     "api.unknown": (ALL_, ALL_, ALL_, NONE, ALL_),
 }
 

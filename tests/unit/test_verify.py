@@ -11,7 +11,7 @@ from tempmail.clock import FakeClock
 from tempmail.domain.messages import StoredMail
 from tempmail.errors import NotFound, ObjectsUnavailable
 from tempmail.metrics import Board
-from tempmail.ports import Store
+from tempmail.ports import CHECK_FOLDER, Store
 from tempmail.services.offload import Offloader
 from tempmail.services.spool_files import SpoolFiles
 from tempmail.services.verify import Fault, Verifier
@@ -82,6 +82,11 @@ def test_a_message_without_its_body_is_missing_and_cannot_be_fixed(
     lost, _ = offloaded(store, objects, 2, "a@t.example", "b@t.example")
     del objects.bodies[lost.object_key]
     assert faults(verifier, fix=True) == [Fault("missing", lost.object_key, fixed=False)]
+
+
+def test_the_object_of_a_check_under_way_is_no_orphan(objects: MemoryObjects, verifier: Verifier) -> None:
+    objects.bodies[f"{CHECK_FOLDER}1.eml"] = b"check"
+    assert faults(verifier) == []
 
 
 def test_a_row_without_an_object_key_is_no_fault(store: Store, verifier: Verifier, database: Path) -> None:

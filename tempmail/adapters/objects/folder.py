@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeVar, TypeVarTuple
 
 from tempmail.adapters.objects.keys import validate_key
 from tempmail.errors import NotFound, ObjectsUnavailable
-from tempmail.ports import Body, ObjectInfo
+from tempmail.ports import CHECK_FOLDER, Body, ObjectInfo
 
 BATCH = 64
 """Uploads per thread hop, and so open files per hop: past it the shared folder syncs are already spread thin."""
@@ -309,7 +309,7 @@ class FolderObjects:
         return removed
 
     def _check(self) -> None:
-        key, body = f"check/{uuid.uuid4().hex}.eml", b"check\r\n"
+        key, body = f"{CHECK_FOLDER}{uuid.uuid4().hex}.eml", b"check\r\n"
         try:
             for fault in self._put_batch([(key, body)]):
                 if fault:

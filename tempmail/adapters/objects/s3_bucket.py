@@ -15,7 +15,7 @@ from tempmail.adapters.objects.keys import MAX_KEY_BYTES, validate_key
 from tempmail.adapters.objects.s3_faults import explain, is_missing_object, says_nothing_of_keys, translate
 from tempmail.adapters.objects.s3_options import S3Options
 from tempmail.errors import NotFound, ObjectsUnavailable, TempmailError
-from tempmail.ports import Body, ObjectInfo
+from tempmail.ports import CHECK_FOLDER, Body, ObjectInfo
 
 LIST_PAGE = 1000
 """Keys per ListObjectsV2 request, the most that S3 gives."""
@@ -137,7 +137,7 @@ class Bucket:
 
     def check(self) -> None:
         """Raises `ObjectsUnavailable` that tells the operator what is wrong and what to do."""
-        where = {"Bucket": self._options.bucket, "Key": f"{self._prefix}check/{uuid.uuid4().hex}.eml"}
+        where = {"Bucket": self._options.bucket, "Key": f"{self._prefix}{CHECK_FOLDER}{uuid.uuid4().hex}.eml"}
         body = b"check\r\n"
         try:
             self._client.put_object(**where, Body=body, ContentType=_CONTENT_TYPE)

@@ -115,6 +115,7 @@ def _add(batch: Sequence[IncomingMail], bucket: str) -> Script[list[StoredMail]]
                     "size_bytes": mail.size_bytes,
                     "attachment_count": mail.attachment_count,
                     "extraction": mail.extraction,
+                    "extraction_version": mail.extraction_version,
                 },
             )
             ids.append(int(rows[0]["id"]))

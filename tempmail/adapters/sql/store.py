@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from tempmail.adapters.sql.extractions import SqlExtractions
 from tempmail.adapters.sql.jobs import SqlJobs
 from tempmail.adapters.sql.mail import SqlMail
 from tempmail.adapters.sql.mailboxes import SqlMailboxes
 from tempmail.adapters.sql.migrate import migrate
+from tempmail.adapters.sql.rules import SqlExtractionRules
 from tempmail.adapters.sql.script import Database, one
 from tempmail.adapters.sql.sessions import SqlSessions
 from tempmail.adapters.sql.spool import SqlSpool
@@ -27,6 +29,8 @@ class SqlStore:
         self.users = SqlUsers(database)
         self.sessions = SqlSessions(database)
         self.jobs = SqlJobs(database)
+        self.rules = SqlExtractionRules(database)
+        self.extractions = SqlExtractions(database)
 
     async def ping(self) -> None:
         """A write transaction without a write: proves that the lock can be had and the file is there."""

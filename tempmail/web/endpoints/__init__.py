@@ -1,6 +1,14 @@
 """Every endpoint of the server; the busiest first, as routes are tried in order."""
 
 from tempmail.web.endpoint import Endpoint
-from tempmail.web.endpoints import mail, mailboxes, server, session
+from tempmail.web.endpoints import extraction, mail, mailboxes, messages, rules, server, session
 
-ALL: tuple[Endpoint, ...] = (*mail.ENDPOINTS, *mailboxes.ENDPOINTS, *session.ENDPOINTS, *server.ENDPOINTS)
+ALL: tuple[Endpoint, ...] = (
+    *mail.ENDPOINTS,
+    *messages.ENDPOINTS,
+    *mailboxes.ENDPOINTS,
+    *session.ENDPOINTS,
+    *server.ENDPOINTS,
+    *extraction.ENDPOINTS,
+    *rules.ENDPOINTS,
+)

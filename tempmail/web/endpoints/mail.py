@@ -1,5 +1,6 @@
 """Mail: lists, single mails, downloads, deletion. Seed 004 (邮件); freemail contract 1.3."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -7,6 +8,7 @@ from msgspec import Meta, Struct
 
 from tempmail.domain.address import address_in
 from tempmail.domain.messages import Message
+from tempmail.domain.mime import Attachment
 from tempmail.errors import BadRequest
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Raw, Refusal, endpoint
@@ -162,17 +164,7 @@ async def detail(call: Call, path: MailPath) -> MailDetail:
         content=found.text,
         html_content=found.html,
         download=f"/api/email/{message.id}/download" if message.r2_object_key else "",
-        attachments=[
-            AttachmentItem(
-                part=item.part,
-                filename=item.filename,
-                content_type=item.content_type,
-                size=item.size_bytes,
-                content_id=item.content_id,
-                inline=item.inline,
-            )
-            for item in found.attachments
-        ],
+        attachments=attachment_items(found.attachments),
         attachment_count=message.attachment_count,
         size=message.size_bytes,
         body_available=found.body_available,
@@ -222,6 +214,21 @@ async def clear_mail(call: Call, query: MailboxQuery) -> Cleared:
     if not address:
         raise BadRequest("缺少 mailbox 参数")
     return Cleared(success=True, deleted_count=await call.world.mail.clear(call.grant, address))
+
+
+def attachment_items(attachments: Iterable[Attachment]) -> list[AttachmentItem]:
+    """Attachments as they are answered."""
+    return [
+        AttachmentItem(
+            part=item.part,
+            filename=item.filename,
+            content_type=item.content_type,
+            size=item.size_bytes,
+            content_id=item.content_id,
+            inline=item.inline,
+        )
+        for item in attachments
+    ]
 
 
 def _row(message: Message) -> dict[str, Any]:

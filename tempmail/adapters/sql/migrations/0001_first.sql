@@ -34,12 +34,14 @@ create table messages (
     envelope_from text not null default '',
     size_bytes integer not null default 0,
     attachment_count integer not null default 0,
-    extraction text
+    extraction text,
+    extraction_version integer not null default 0
 );
 
 create index messages_by_mailbox on messages (mailbox_id, id);
 create index messages_by_receipt on messages (received_at, id);
 create index messages_by_object on messages (r2_object_key);
+create index messages_by_extraction on messages (extraction_version, id);
 
 create table users (
     id integer primary key autoincrement,
@@ -134,3 +136,25 @@ create table revoked_sessions (
 );
 
 create index revoked_sessions_by_expiry on revoked_sessions (expires_at);
+
+-- What an admin adds to the built-in extraction. `version` grows with each change of a rule.
+create table extraction_rules (
+    id integer primary key autoincrement,
+    name text not null,
+    kind text not null,
+    pattern text not null,
+    sender text not null,
+    recipient_domain text,
+    field text not null,
+    priority integer not null,
+    enabled integer not null,
+    version integer not null,
+    created_at text not null,
+    updated_at text not null
+);
+
+-- Numbers that grow with each change of what they name, so that others see a change without reading it all.
+create table versions (
+    name text primary key,
+    version integer not null
+);

@@ -2,11 +2,11 @@
 -- The new id. Ids grow in commit order, since they are given inside the write transaction.
 insert into messages (
     mailbox_id, sender, to_addrs, subject, verification_code, preview, r2_bucket, r2_object_key, received_at, is_read,
-    envelope_from, size_bytes, attachment_count, extraction
+    envelope_from, size_bytes, attachment_count, extraction, extraction_version
 )
 values (
     :mailbox_id, :sender, :to_addrs, :subject, :verification_code, :preview, :bucket, :object_key, :received_at, 0,
-    :envelope_from, :size_bytes, :attachment_count, :extraction
+    :envelope_from, :size_bytes, :attachment_count, :extraction, :extraction_version
 )
 returning id;
 
@@ -22,7 +22,8 @@ limit :limit;
 -- One row or none. Serves: the primary keys.
 select
     messages.id, mailbox_id, address as mailbox_address, sender, to_addrs, subject, received_at, is_read, preview,
-    verification_code, extraction, r2_bucket, r2_object_key, size_bytes, attachment_count
+    verification_code, extraction, r2_bucket, r2_object_key, size_bytes, attachment_count, envelope_from,
+    extraction_version
 from messages
 join mailboxes on mailboxes.id = messages.mailbox_id
 where messages.id = :id;

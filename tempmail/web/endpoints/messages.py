@@ -1,0 +1,108 @@
+"""Single messages, whole: every field, the texts, the attachments, and why the code is what it is."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tempmail.domain.messages import Message
+from tempmail.log import get_log
+from tempmail.web.call import Call
+from tempmail.web.endpoint import Endpoint, Refusal, endpoint
+from tempmail.web.endpoints.extraction import ExtractionResult
+from tempmail.web.endpoints.mail import (
+    AttachmentItem,
+    Code,
+    IsRead,
+    MailPath,
+    MessageId,
+    Preview,
+    ReceivedAt,
+    Sender,
+    Subject,
+    ToAddrs,
+    attachment_items,
+)
+
+_log = get_log("messages")
+_stored = msgspec.json.Decoder(ExtractionResult)
+
+
+class MessageView(Struct):
+    id: MessageId
+    mailbox: Annotated[str, Meta(description="Address of the mailbox that holds it", examples=["box@example.com"])]
+    sender: Sender
+    envelope_from: Annotated[str, Meta(description="MAIL FROM; empty for a bounce", examples=["bounce@example.com"])]
+    to_addrs: ToAddrs
+    subject: Subject
+    received_at: ReceivedAt
+    is_read: IsRead
+    preview: Preview
+    verification_code: Code
+    extraction: Annotated[ExtractionResult, Meta(description="The full result, as stored with the message")]
+    extraction_version: Annotated[
+        int,
+        Meta(
+            description="What it was read by: a million times the version of the built-in extraction, plus that of the "
+            "admin's rules; 0: not read yet",
+            examples=[1000000],
+        ),
+    ]
+    text: Annotated[str, Meta(description="The plain text")]
+    html: Annotated[str, Meta(description="The HTML, as sent: not safe to show as is")]
+    attachments: list[AttachmentItem]
+    attachment_count: Annotated[int, Meta(description="How many files it carries", examples=[0])]
+    size_bytes: Annotated[int, Meta(description="Of the raw mail", examples=[2048])]
+    r2_bucket: Annotated[str, Meta(description="Where the raw mail is kept", examples=["mail-eml"])]
+    r2_object_key: Annotated[str, Meta(description="Its key", examples=["2024/01/01/test@example.com/120000-id.eml"])]
+    body_available: Annotated[
+        bool,
+        Meta(description="False: the raw mail cannot be read now; texts and attachments are empty", examples=[True]),
+    ]
+
+
+@endpoint(
+    "GET /api/v1/messages/{id}",
+    action="mail.read",
+    tag="Mail",
+    errors=(Refusal(404, "未找到邮件"), Refusal(404, "邮件不存在"), Refusal(403, "无权访问此邮件")),
+)
+async def message(call: Call, path: MailPath) -> MessageView:
+    """One message with everything that is known of it. Nothing is marked read."""
+    found = await call.world.mail.view(call.grant, path.id)
+    row = found.message
+    return MessageView(
+        id=row.id,
+        mailbox=row.mailbox_address,
+        sender=row.sender,
+        envelope_from=row.envelope_from,
+        to_addrs=row.to_addrs,
+        subject=row.subject,
+        received_at=row.received_at,
+        is_read=row.is_read,
+        preview=row.preview,
+        verification_code=row.verification_code,
+        extraction=_extraction(row),
+        extraction_version=row.extraction_version,
+        text=found.text,
+        html=found.html,
+        attachments=attachment_items(found.attachments),
+        attachment_count=row.attachment_count,
+        size_bytes=row.size_bytes,
+        r2_bucket=row.r2_bucket,
+        r2_object_key=row.r2_object_key,
+        body_available=found.body_available,
+    )
+
+
+def _extraction(row: Message) -> ExtractionResult:
+    """The stored result; without candidates where none was stored, or by a form that is not read any more."""
+    if row.extraction:
+        try:
+            return _stored.decode(row.extraction)
+        except msgspec.DecodeError as exc:
+            _log.warning("message.extraction_unreadable", message_id=row.id, exc=exc)
+    return ExtractionResult(code=row.verification_code)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (message,)
