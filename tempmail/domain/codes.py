@@ -33,6 +33,7 @@ _NAME_WORDS = re.compile(r"[^\W_]{3,40}")
 _FEWEST_LISTED = 4
 _LONGEST_LIST_GAP = 12
 _ANOTHER: Final = "labelled as another number"
+_OTHERS: Final = frozenset(name for name in SIGNS if name.startswith(_ANOTHER))
 _REPLACED: Final = "said to be replaced or expired"
 _FOLLOWS: Final = "takes the place of one that no longer counts"
 _OUT_OF_THE_RACE: Final = frozenset(
@@ -80,7 +81,15 @@ def find_codes(sources: list[Source], people: str) -> tuple[CodeCandidate, ...]:
 
     `people`: the sender's and recipients' names and addresses.
     """
-    read = [_Read(source, find_shapes(source.reading), find_labels(source.reading)) for source in sources]
+    shapes_of = [find_shapes(source.reading) for source in sources]
+    if not any(shapes_of):
+        return ()
+    # Where nothing can be a code, nothing is to be known about the words beside it.
+    is_open = any(shape.mask is None for shapes in shapes_of for shape in shapes)
+    read = [
+        _Read(source, shapes, find_labels(source.reading) if is_open else [])
+        for source, shapes in zip(sources, shapes_of, strict=True)
+    ]
     mail = _overview(read, people)
     best: dict[str, _Judged] = {}
     others: set[str] = set()
@@ -91,11 +100,12 @@ def find_codes(sources: list[Source], people: str) -> tuple[CodeCandidate, ...]:
             signs = judge(source, shape, earlier, labels, mail)
             if index in listed:
                 signs.append(Sign("one of a list", SIGNS["one of a list"]))
-            if any(sign.name.startswith(_ANOTHER) for sign in signs):
-                others.add(shape.value)
-            elif not any(sign.name in _OUT_OF_THE_RACE for sign in signs):
-                earlier.rivals.append(shape)
             if shape.mask is None:
+                names = [sign.name for sign in signs]
+                if not _OTHERS.isdisjoint(names):
+                    others.add(shape.value)
+                elif _OUT_OF_THE_RACE.isdisjoint(names):
+                    earlier.rivals.append(shape)
                 earlier.numbers.append(shape)
             score = sum(sign.points for sign in signs)
             known = best.get(shape.value)
@@ -139,7 +149,7 @@ def _reason(sign: Sign) -> str:
 
 def _doubted(judged: _Judged) -> _Judged:
     """A candidate whose value another place of the mail calls something else."""
-    if any(sign.name.startswith(_ANOTHER) for sign in judged.signs):
+    if any(sign.name in _OTHERS for sign in judged.signs):
         return judged
     sign = Sign(f"{_ANOTHER} elsewhere", SIGNS[f"{_ANOTHER} elsewhere"])
     return judged._replace(score=judged.score + sign.points, signs=[*judged.signs, sign])
@@ -165,11 +175,13 @@ def _overview(read: list[_Read], people: str) -> Mail:
     subject_values: frozenset[str] = frozenset()
     everything = 0
     for source, shapes, labels in read:
-        for hit in source.reading.hits:
-            everything |= hit.concepts
-            if hit.concepts & _ANY_TOPIC:
-                for topic in _TOPICS:
-                    topics[topic] += hit.concepts & topic != 0
+        everything |= source.reading.concepts
+        if source.reading.concepts & _ANY_TOPIC:
+            for _, _, concepts in source.reading.hits:
+                if concepts & _ANY_TOPIC:
+                    for topic in _TOPICS:
+                        if concepts & topic:
+                            topics[topic] += 1
         found = {label.kind for label in labels} - {ANOTHER, CODES}
         kinds |= found
         values = [shape.value for shape in shapes if shape.mask is None]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tempmail.domain.codes_labelling import Earlier, Found, label_of
@@ -35,8 +34,7 @@ class Sign(NamedTuple):
 _BARE: Final = {name: Sign(name, points) for name, points in SIGNS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(NamedTuple):
     """What is known of the whole mail while one candidate is judged.
 
     `names`: words of the sender and recipients. `topics`: how often each topic is touched. `label`, `subject_label`:
@@ -55,8 +53,7 @@ class Mail:
     counts: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A reading with what the page said about parts of it."""
 
     reading: Reading
@@ -197,6 +194,8 @@ def _is_prominent(source: Source, shape: Shape) -> bool:
 def _is_stale(place: Place) -> bool:
     """Whether the words right around a candidate say that it no longer counts."""
     shape, text, reading = place.shape, place.text, place.reading
+    if not reading.concepts & Concept.STALE:
+        return False
     stop = _CLAUSE_END.search(text, shape.end, min(len(text), shape.end + 60))
     end = stop.start() if stop else min(place.line_end, shape.end + 60)
     if reading.concepts_between(shape.end, end) & Concept.STALE:

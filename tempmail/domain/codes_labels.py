@@ -18,6 +18,8 @@ _OTHERS: Final = Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETIN
 _OTHERS_OF_A_SURE_NOUN: Final = Concept.PROMO | Concept.MEETING
 _MODIFIERS: Final = _OTHERS | Concept.AUTH | Concept.CONFIRM
 _NOUNS: Final = Concept.CODE | Concept.OTP | Concept.CODES | Concept.NUMBER
+_LABELS_OF_ANOTHER: Final = _OTHERS | Concept.LIST_OF | Concept.MARK
+_DIVIDING: Final = frozenset(".,:;!?()\n\t|[]/0123456789")
 _LONGEST_LEFT_GAP = 1
 _LONGEST_RIGHT_GAP = 8
 _MAX_MODIFIERS = 3
@@ -35,20 +37,21 @@ class Label(NamedTuple):
 def find_labels(reading: Reading) -> list[Label]:
     """The labels of a text in order. A code noun takes the modifiers beside it into account."""
     labels: list[Label] = []
-    for index, hit in enumerate(reading.hits):
-        concepts = hit.concepts
+    if not reading.concepts & (_NOUNS | _LABELS_OF_ANOTHER):
+        return labels
+    for index, (start, end, concepts) in enumerate(reading.hits):
         if concepts & _NOUNS:
             label = _noun(reading, index)
-            if label is not None and not _in_a_path(reading.text, hit):
+            if label is not None and not _in_a_path(reading.text, end):
                 labels.append(label)
-        elif concepts & (_OTHERS | Concept.LIST_OF | Concept.MARK):
-            labels.append(Label(hit.start, hit.end, ANOTHER, explicit=False))
+        elif concepts & _LABELS_OF_ANOTHER:
+            labels.append(Label(start, end, ANOTHER, explicit=False))
     return labels
 
 
-def _in_a_path(text: str, hit: Hit) -> bool:
-    """Whether a word is a piece of a file name or identifier, like `verify/code.ts`."""
-    return text[hit.end : hit.end + 1] in (".", "/", "_") and text[hit.end + 1 : hit.end + 2].isalnum()
+def _in_a_path(text: str, end: int) -> bool:
+    """Whether the word before `end` is a piece of a file name or identifier, like `verify/code.ts`."""
+    return text[end : end + 1] in (".", "/", "_") and text[end + 1 : end + 2].isalnum()
 
 
 def _noun(reading: Reading, index: int) -> Label | None:
@@ -96,7 +99,7 @@ def _modifiers(reading: Reading, index: int, step: int) -> list[Hit]:
     while len(found) < _MAX_MODIFIERS and 0 <= at + step < len(reading.hits):
         here, there = reading.hits[at], reading.hits[at + step]
         gap = reading.text[there.end : here.start] if step < 0 else reading.text[here.end : there.start]
-        if len(gap) > longest or any(c in ".,:;!?()\n\t|[]/0123456789" for c in gap):
+        if len(gap) > longest or not _DIVIDING.isdisjoint(gap):
             break
         if there.concepts & Concept.LINK_FOR and step > 0 and not found:
             wanted = Concept.AUTH

@@ -134,10 +134,13 @@ def counted(reading: Reading, first: int, last: int) -> str | None:
         return "an amount of money"
     if last + 1 < len(reading.words) and reading.gaps[last] == " " and _CURRENCIES.match(reading.words[last + 1]):
         return "an amount of money"
-    for hit in reading.hits_between(end, end + 18)[:1]:
-        if hit.concepts & Concept.UNIT and hit.start - end <= _LONGEST_UNIT_GAP and text[end : hit.start] in (" ", ""):
-            return "a count of something"
-    for hit in reading.hits_between(max(0, start - 28), start):
-        if hit.concepts & Concept.TAIL and start - hit.end <= _LONGEST_TAIL_GAP:
-            return "the tail of a card or account number"
+    if reading.concepts & Concept.UNIT:
+        for hit in reading.hits_between(end, end + 18)[:1]:
+            gap = text[end : hit.start]
+            if hit.concepts & Concept.UNIT and len(gap) <= _LONGEST_UNIT_GAP and gap in (" ", ""):
+                return "a count of something"
+    if reading.concepts & Concept.TAIL:
+        for hit in reading.hits_between(max(0, start - 28), start):
+            if hit.concepts & Concept.TAIL and start - hit.end <= _LONGEST_TAIL_GAP:
+                return "the tail of a card or account number"
     return None

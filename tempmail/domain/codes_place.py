@@ -52,9 +52,11 @@ class Place:
     @property
     def is_tied(self) -> bool:
         """Whether a colon, arrow or copula stands right before it."""
+        if self.is_pointed_at or not self.reading.concepts & Concept.COPULA:
+            return self.is_pointed_at
         start = self.shape.start
         hits = self.reading.hits_between(max(self.line_start, start - 12), start)
-        return self.is_pointed_at or bool(hits and hits[-1].concepts & Concept.COPULA and start - hits[-1].end <= 2)
+        return bool(hits and hits[-1].concepts & Concept.COPULA and start - hits[-1].end <= 2)
 
     def reach(self) -> int:
         reading, shape = self.reading, self.shape
@@ -69,6 +71,8 @@ class Place:
 
     def is_beside_a_word_for_typing(self) -> bool:
         """Right behind "enter", or right before it in languages that put the verb last."""
+        if not self.reading.concepts & Concept.ASK:
+            return False
         start, end = self.shape.start, self.shape.end
         for hit in self.reading.hits_between(max(self.line_start, start - 16), start):
             if hit.concepts & Concept.ASK and not self.text[hit.end : start].strip(" :\"'“«"):
@@ -89,15 +93,15 @@ class Place:
     def is_on_a_street(self) -> bool:
         start = max(self.line_start, self.shape.start - _STREET_BEFORE)
         end = min(self.line_end, self.shape.end + _STREET_AFTER)
-        return bool(self.reading.concepts_between(start, end) & Concept.STREET)
+        return self.reading.speaks_of(Concept.STREET, start, end)
 
     def is_behind_a_word_for_telephones(self) -> bool:
         start = max(self.line_start, self.shape.start - _PHONE_BEFORE)
-        return bool(self.reading.concepts_between(start, self.shape.start) & Concept.PHONE)
+        return self.reading.speaks_of(Concept.PHONE, start, self.shape.start)
 
     def is_joined(self, start: int, end: int) -> bool:
         """Whether a colon, dash or copula in a span ties what is on both sides of it together."""
         gap = self.text[start:end]
         if ":" in gap or gap.strip() in ("-", "–", "—", "->", "→", "=", "⇒"):
             return True
-        return bool(self.reading.concepts_between(start, end) & Concept.COPULA)
+        return self.reading.speaks_of(Concept.COPULA, start, end)

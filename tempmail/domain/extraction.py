@@ -23,7 +23,10 @@ _FORWARDED = re.compile(
     re.IGNORECASE,
 )
 _QUOTED_LINES = re.compile(r"(?:^>[^\n]*(?:\n|\Z))+", re.MULTILINE)
+# In a string that may be a code: a digit, capitals, words joined by a dash.
+_OF_INTEREST = re.compile(r"\d|[A-Z]{3}|[a-z]-[a-z]")
 _SEPARATOR = re.compile(r"^[ \t]*-{2,}[^\n-]{3,40}-{2,}[ \t]*$", re.MULTILINE)
+_COLON_AT_END = re.compile(r"[:：][ \t]*+$", re.MULTILINE)
 _ATTRIBUTION = re.compile(
     r"(?:wrote|schrieb|écrit|escribió|escreveu|scritto|schreef|skrev|napisał|написал|пише|kirjoitti|yazdı|写道|寫道)"
     r"[^\n]{0,60}[:：][ \t]*$",
@@ -85,13 +88,10 @@ def extract_from(mail: ParsedMail, view: HtmlView | None) -> Extraction:
 
 def _says_no_more(text: str, view: HtmlView) -> bool:
     """Whether a text part has no word of interest that the page lacks, so that reading the page is enough."""
-    for word in set(text.split()).difference(view.text.split()):
-        if "://" in word:
-            if not view.links:
-                return False
-        elif (not word.isalpha() or word.isupper()) and any(map(str.isalnum, word)):
-            return False
-    return True
+    words = set(text.split()).difference(view.text.split())
+    if not view.links and any("://" in word for word in words):
+        return False
+    return _OF_INTEREST.search("\n".join(word for word in words if "://" not in word)) is None
 
 
 def _html_source(view: HtmlView, *, forwarded: bool) -> tuple[Source, list[ShownLink]]:
@@ -101,21 +101,13 @@ def _html_source(view: HtmlView, *, forwarded: bool) -> tuple[Source, list[Shown
     reading = read_source("html", text)
     quoted = () if forwarded else tuple((moved[a], moved[b]) for a, b in view.quoted) + _quoted_spans(text)
     prominent = tuple((moved[a], moved[b]) for a, b in view.prominent)
-    shown = until_next(
-        [
-            ShownLink(
-                url=link.url,
-                text=normalise(link.text),
-                reading=reading,
-                start=moved[link.start],
-                end=moved[link.end],
-                until=len(text),
-                is_button=link.is_button,
-                is_quoted=any(a <= moved[link.start] < b for a, b in quoted),
-            )
-            for link in view.links
-        ]
-    )
+    shown: list[ShownLink] = []
+    for link in view.links:
+        start, end = moved[link.start], moved[link.end]
+        is_quoted = bool(quoted) and any(a <= start < b for a, b in quoted)
+        words = normalise(link.text)
+        shown.append(ShownLink(link.url, words, reading, start, end, len(text), link.is_button, is_quoted))
+    shown = until_next(shown)
     written = [link for link in links_in_text(reading, quoted) if not any(a.start <= link.start < a.end for a in shown)]
     return Source(reading, prominent, quoted), shown + written
 
@@ -123,10 +115,19 @@ def _html_source(view: HtmlView, *, forwarded: bool) -> tuple[Source, list[Shown
 def _quoted_spans(text: str) -> tuple[tuple[int, int], ...]:
     """Parts of a text that repeat an earlier mail: lines after `>`, and all that follows a line of attribution."""
     spans = [found.span() for found in _QUOTED_LINES.finditer(text)] if ">" in text else []
-    attribution = _ATTRIBUTION.search(text) or ("---" in text and _SEPARATOR.search(text))
+    attribution = _attribution(text) or ("---" in text and _SEPARATOR.search(text))
     if attribution:
         spans.append((attribution.start(), len(text)))
     return tuple(spans)
+
+
+def _attribution(text: str) -> re.Match[str] | None:
+    """The first "On Monday Ada wrote:". Only lines that end with a colon are searched."""
+    for colon in _COLON_AT_END.finditer(text):
+        found = _ATTRIBUTION.search(text, text.rfind("\n", 0, colon.start()) + 1, colon.end())
+        if found:
+            return found
+    return None
 
 
 def _people(mail: ParsedMail) -> str:

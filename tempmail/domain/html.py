@@ -6,6 +6,7 @@ One character per cell, span or block (a common way to show a code) is joined to
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -65,6 +66,7 @@ _BLOCKS = frozenset(
 _CELLS = frozenset({"td", "th"})
 _HEADINGS = frozenset({"h1", "h2", "h3"})
 
+_SPACE = " \t\r\n\f"
 _SPACES = re.compile(r"[ \t\r\n\f]++")
 _HIDDEN_STYLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:0(?:\.0+)?(?![.\d])|max-height:0(?![.\d])"
@@ -73,7 +75,8 @@ _HIDDEN_STYLE = re.compile(
 _FONT_SIZE = re.compile(
     r"(?<![-\w])font(?:-size)?:[^;]{0,80}?(?<![\w.#])(?:(\d{1,4}(?:\.\d{1,3})?)(px|pt|em|rem|%)|0(?![\w.%]))"
 )
-_AROUND_MARKS = re.compile(r" ?([:;,]) ?")
+# One of these is in every style that _HIDDEN_STYLE finds.
+_HIDING_WORDS = ("none", "hid", "collapse", "opacity", "max-height")
 _BUTTON_STYLE = re.compile(r"background|border-radius|display:(?:inline-)?block|padding")
 # Begins only where a selector can, so that no text is scanned twice.
 _HIDING_RULE = re.compile(r"(?<![^{}])([^{}]{1,200}+)\{([^{}]{0,500}+)\}")
@@ -88,10 +91,10 @@ _NOISE = (("<!--", "-->"), ("<style", "</style"), ("<script", "</script"))
 _TO_PX = {"pt": 1.33, "em": 16.0, "rem": 16.0, "%": 0.16}
 _LARGE_PX = 20.0
 _SHORTEST_NUMBER = 4
+_LONGEST_GROUP = 4
 
 
-@dataclass(frozen=True, slots=True)
-class HtmlLink:
+class HtmlLink(NamedTuple):
     """An anchor as shown. `start` and `end` are its place in `HtmlView.text`; `text` may come from an image's alt."""
 
     url: str
@@ -150,15 +153,30 @@ def _hiding_classes(html: str) -> frozenset[str]:
     if media >= 0:
         sheet = sheet[:media]
     found: set[str] = set()
+    if not _may_hide(sheet.lower()):
+        return frozenset()
     for rule in _HIDING_RULE.finditer(sheet):
-        if _HIDDEN_STYLE.search(_squeeze(rule[2])):
+        if _hides(_squeeze(rule[2])):
             found.update(_CLASS_SELECTOR.findall(rule[1].rpartition(">")[2].replace(" ", "").replace("\n", "")))
     return frozenset(found)
 
 
+def _may_hide(style: str) -> bool:
+    return any([word in style for word in _HIDING_WORDS])  # noqa: C419 - a generator costs more than the search
+
+
+def _hides(style: str) -> bool:
+    """Whether a squeezed style takes its element out of sight."""
+    return _may_hide(style) and _HIDDEN_STYLE.search(style) is not None
+
+
 def _squeeze(style: str) -> str:
     """A style in one spelling: lower case, single spaces, none around colons and semicolons."""
-    return _AROUND_MARKS.sub(r"\1", " ".join(style.lower().split()))
+    style = " ".join(style.lower().split())
+    if " " in style:
+        for mark in ":;,":
+            style = style.replace(f" {mark}", mark).replace(f"{mark} ", mark)
+    return style
 
 
 @dataclass(slots=True)
@@ -214,7 +232,10 @@ class _Reader:
                 continue
             tag = node.tag
             if tag == "-text":
-                self._add(node.text_content or "", frame)
+                text = node.text_content
+                # Most texts of a page are the line ends between its tags.
+                if text and (self._last != "\n" or text[0] not in _SPACE or frame.tag == "pre" or text.strip(_SPACE)):
+                    self._add(text, frame)
             elif tag == "br":
                 self._break("\n")
             elif tag == "img":
@@ -225,9 +246,9 @@ class _Reader:
                 node = node.child
                 continue
             node = node.next
-        text, moved = _join_singles("".join(self._pieces))
+        whole, moved = _join_singles("".join(self._pieces))
         return HtmlView(
-            text,
+            whole,
             tuple(link if not moved else _shifted(link, moved) for link in self._links),
             tuple(self._alts),
             " ".join("".join(self._hidden).split()),
@@ -236,9 +257,24 @@ class _Reader:
         )
 
     def _open(self, node: LexborNode, tag: str, outer: _Frame) -> _Frame:
+        frame = _Frame(tag, outer.hidden, outer.tiny)
         attributes = node.attributes
+        if attributes:
+            self._apply(attributes, frame)
+        if tag in _HEADINGS:
+            frame.large_from = self._length
+        if tag in _CELLS:
+            self._break("\t")
+        elif tag in _BLOCKS:
+            self._break("\n")
+        return frame
+
+    def _apply(self, attributes: dict[str, str | None], frame: _Frame) -> None:
+        """What the attributes of an element do to it."""
+        tag = frame.tag
         style = attributes.get("style")
-        frame = _Frame(tag, outer.hidden or "hidden" in attributes, outer.tiny)
+        if "hidden" in attributes:
+            frame.hidden = True
         if style:
             style = _squeeze(style)
             size = _font_px(style)
@@ -248,7 +284,7 @@ class _Reader:
                     frame.large_from = self._length
             elif "letter-spacing" in style:
                 frame.large_from = self._length
-            frame.hidden = frame.hidden or _HIDDEN_STYLE.search(style) is not None
+            frame.hidden = frame.hidden or _hides(style)
         classes = attributes.get("class")
         if classes:
             names = classes.split()
@@ -256,18 +292,11 @@ class _Reader:
                 frame.hidden = True
             if "gmail_quote" in names:
                 frame.quoted_from = self._length
-        if tag in _HEADINGS:
-            frame.large_from = self._length
-        elif tag == "blockquote" and attributes.get("type") == "cite":
+        if tag == "blockquote" and attributes.get("type") == "cite":
             frame.quoted_from = self._length
         elif tag == "a" and (url := attributes.get("href")) and len(self._links) < MAX_LINKS:
             button = style is not None and _BUTTON_STYLE.search(style) is not None
             frame.link = _OpenLink("".join(url.split())[:MAX_URL_CHARS], self._length, button, len(self._alts))
-        if tag in _CELLS:
-            self._break("\t")
-        elif tag in _BLOCKS:
-            self._break("\n")
-        return frame
 
     def _close(self, frame: _Frame) -> None:
         if frame.link is not None:
@@ -276,7 +305,7 @@ class _Reader:
             self._prominent.append((frame.large_from, self._length))
         if 0 <= frame.quoted_from < self._length:
             self._quoted.append((frame.quoted_from, self._length))
-        if frame.tag in _BLOCKS and frame.tag not in _CELLS:
+        if self._last != "\n" and frame.tag in _BLOCKS:
             self._break("\n")
 
     def _close_link(self, link: _OpenLink, hidden: bool) -> None:
@@ -306,7 +335,7 @@ class _Reader:
                 self._hidden.append(raw[: MAX_PREHEADER_CHARS - self._hidden_length] + " ")
                 self._hidden_length += len(raw)
             return
-        text = _SPACES.sub(" ", raw) if frame.tag != "pre" else raw
+        text = _SPACES.sub(" ", raw) if frame.tag != "pre" and _has_odd_spaces(raw) else raw
         if self._last in " \n\t" and text[:1] == " ":
             text = text[1:]
         if text:
@@ -326,6 +355,10 @@ class _Reader:
             self._pieces.append(mark)
             self._length += 1
         self._last = mark
+
+
+def _has_odd_spaces(raw: str) -> bool:
+    return "\n" in raw or "  " in raw or "\t" in raw or "\r" in raw or "\f" in raw
 
 
 def _runs_together(before: str, after: str) -> bool:
@@ -350,17 +383,20 @@ def _join_singles(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
 
     A row of nothing but short digit groups becomes one number in groups.
     """
+    cells = [cell for each in text.replace("\t", "\n").split("\n") if len(cell := each.strip()) <= _LONGEST_GROUP]
+    runs = [(run, "") for run in _SINGLES.finditer(text)] if sum(len(cell) == 1 for cell in cells) >= 3 else []
+    if "\t" in text and any(map(str.isdigit, cells)):
+        runs += [(row, " ") for row in _GROUPS_ROW.finditer(text)]
+    if not runs:
+        return text, ()
     pieces: list[str] = []
     moved: list[tuple[int, int]] = []
     done = 0
-    runs = [(run, "") for run in _SINGLES.finditer(text)] + [(row, " ") for row in _GROUPS_ROW.finditer(text)]
     for run, mark in sorted(runs, key=lambda each: each[0].start()):
         joined = mark.join(run[0].replace("-", " ").replace("–", " ").split())
         pieces += (text[done : run.start()], joined)
         moved.append((run.end(), len(run[0]) - len(joined)))
         done = run.end()
-    if not moved:
-        return text, ()
     pieces.append(text[done:])
     return "".join(pieces), tuple(moved)
 

@@ -53,9 +53,13 @@ SIGNS: Final = {
     "not a page": -20.0,
 }
 
+_REASONS: Final = {sign: f"{sign} {points:+.1f}" for sign, points in SIGNS.items()}
+
 # Which purpose a text has, the surest first.
 _PURPOSES: Final = ((Concept.VERIFY, "verify"), (Concept.RESET, "reset"), (Concept.LOGIN, "sign in"))
 _PURPOSE: Final = Concept.VERIFY | Concept.RESET | Concept.LOGIN
+# What the words around a link are asked for; a text without any of it need not be looked at.
+_ASKED_ABOUT: Final = _PURPOSE | Concept.CLICK | Concept.ACCOUNT | Concept.DENY
 _LINES_ABOVE = 2
 _MAX_LOOKBACK = 240
 _LONGEST_QUESTION = 60
@@ -76,13 +80,9 @@ class LinkCandidate:
 def find_links(shown: list[ShownLink], subject: Reading) -> tuple[LinkCandidate, ...]:
     """The links of a mail, best first. The first is the one to open if its score reaches THRESHOLD."""
     best: dict[str, LinkCandidate] = {}
-    about = 0
-    for hit in subject.hits:
-        about |= hit.concepts
-    mentioned = about
-    for reading in {id(link.reading): link.reading for link in shown}.values():
-        for hit in reading.hits:
-            mentioned |= hit.concepts
+    about = mentioned = subject.concepts
+    for link in shown:
+        mentioned |= link.reading.concepts
     for link in shown[:MAX_LINKS]:
         address = read_address(link.url)
         if address is None:
@@ -115,13 +115,13 @@ def _judged(link: ShownLink, address: Address, about: int, mentioned: int) -> Li
         signs.append("the address is its own text")
     if link.is_quoted:
         signs.append("quoted from an earlier mail")
-    score = sum(SIGNS[sign] for sign in signs)
+    score = sum([SIGNS[sign] for sign in signs])
     kind = OTHER
     if "unsubscribe or settings" in signs:
         kind = UNSUBSCRIBE
     elif score >= THRESHOLD:
         kind = _kind(text, address.path_concepts | address.query_concepts, before, about)
-    reasons = tuple(f"{sign} {SIGNS[sign]:+.1f}" for sign in signs)
+    reasons = tuple([_REASONS[sign] for sign in signs])
     return LinkCandidate(link.url, kind, link.text[:200], address.host, round(score, 2), reasons)
 
 
@@ -185,7 +185,11 @@ def _signs_against(text: int, address: Address, before: int, about: int, doubt: 
 
 
 def _purpose(concepts: int) -> str:
-    return next((name for concept, name in _PURPOSES if concepts & concept), "")
+    if concepts & _PURPOSE:
+        for concept, name in _PURPOSES:
+            if concepts & concept:
+                return name
+    return ""
 
 
 def _kind(*by_weight: int) -> str:
@@ -211,14 +215,18 @@ def _words_around(link: ShownLink) -> tuple[int, int]:
     """Concepts of the words before a link (in its sentence, or on the lines above if it stands alone), and the doubts
     ("wasn't you?") in its sentence."""
     reading = link.reading
+    if not reading.concepts & _ASKED_ABOUT:
+        return 0, 0
     line = reading.line_of(link.start)
     line_start, line_end = reading.line_span(line)
     start = reading.sentence_start(link.start, max(line_start, link.start - _MAX_LOOKBACK))
-    end = reading.sentence_end(link.end, min(line_end, link.end + 120, max(link.end, link.until)))
-    asked = start
-    if reading.text[line_start:start].rstrip().endswith("?"):
-        asked = reading.sentence_start(max(line_start, start - 2), max(line_start, start - _LONGEST_QUESTION))
-    doubt = _union(reading, asked, end) & Concept.DENY
+    doubt = 0
+    if reading.concepts & Concept.DENY:
+        end = reading.sentence_end(link.end, min(line_end, link.end + 120, max(link.end, link.until)))
+        asked = start
+        if reading.text[line_start:start].rstrip().endswith("?"):
+            asked = reading.sentence_start(max(line_start, start - 2), max(line_start, start - _LONGEST_QUESTION))
+        doubt = reading.concepts_between(asked, end) & Concept.DENY
     lead = reading.text[max(line_start, link.start - 60) : link.start]
     if sum(map(str.isalpha, lead)) <= 3:
         steps = 0
@@ -231,11 +239,4 @@ def _words_around(link: ShownLink) -> tuple[int, int]:
             start = max(above, above_end - _MAX_LOOKBACK)
             if any(above <= opaque < above_end for opaque, _ in reading.opaque):
                 break
-    return _union(reading, start, link.start) & ~Concept.DENY, doubt
-
-
-def _union(reading: Reading, start: int, end: int) -> int:
-    concepts = 0
-    for hit in reading.hits_between(start, end):
-        concepts |= hit.concepts
-    return concepts
+    return reading.concepts_between(start, link.start) & ~Concept.DENY, doubt

@@ -17,6 +17,7 @@ _PIECES = re.compile(r"[/?&=;#.,!~|:]")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+_UUID_DIGITS = 32
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ico|woff2?|ics|pdf)\Z", re.IGNORECASE)
 
 
@@ -43,7 +44,7 @@ def read_address(url: str) -> Address | None:
     return Address(
         host,
         not path.strip("/") and not query,
-        _FILE.search(path) is not None,
+        "." in path and _FILE.search(path) is not None,
         _concepts_of_pieces(path_pieces),
         _concepts_of_pieces(query_pieces),
         _secret(path_pieces + query_pieces),
@@ -59,21 +60,29 @@ def concepts_of(text: str) -> int:
     return concepts
 
 
-def _pieces(text: str) -> list[str]:
-    return [piece for piece in _PIECES.split(unquote(text)) if piece][:MAX_PIECES] if text else []
+def _pieces(text: str) -> list[tuple[str, int]]:
+    """The pieces of a path or query, each with its strength."""
+    if not text:
+        return []
+    pieces = _PIECES.split(unquote(text) if "%" in text else text)
+    return [(piece, _strength(piece)) for piece in list(filter(None, pieces))[:MAX_PIECES]]
 
 
-def _concepts_of_pieces(pieces: list[str]) -> int:
-    words = [_CAMEL.sub(" ", piece) for piece in pieces if len(piece) < 40 and _strength(piece) != TOKEN]
-    return concepts_of(" ".join(_WORDS.findall(" ".join(words)))[:MAX_WORDS_CHARS])
+def _concepts_of_pieces(pieces: list[tuple[str, int]]) -> int:
+    words = [piece for piece, strength in pieces if strength != TOKEN and len(piece) < 40]
+    return _concepts_of_words(" ".join(words)) if words else 0
 
 
-def _secret(pieces: list[str]) -> int:
-    strengths = [_strength(piece) for piece in pieces]
-    strongest = max(strengths, default=NO_TOKEN)
+@lru_cache(maxsize=2_048)
+def _concepts_of_words(words: str) -> int:
+    return concepts_of(" ".join(_WORDS.findall(_CAMEL.sub(" ", words)))[:MAX_WORDS_CHARS])
+
+
+def _secret(pieces: list[tuple[str, int]]) -> int:
+    strongest = max([strength for _, strength in pieces], default=NO_TOKEN)
     if strongest == SHORT_KEY:
-        keys = [piece for piece, strength in zip(pieces, strengths, strict=True) if strength and not piece.isdigit()]
-        if sum(map(len, keys)) >= 16:
+        keys = [len(piece) for piece, strength in pieces if strength and not piece.isdigit()]
+        if sum(keys) >= 16:
             return TOKEN
     return strongest
 
@@ -82,7 +91,9 @@ def _strength(piece: str) -> int:
     """TOKEN for a random string that nobody could guess, SHORT_KEY for a short key or number, NO_TOKEN for a word."""
     if len(piece) < 6:
         return NO_TOKEN
-    if _UUID.search(piece):
+    if len(piece) < 12 and piece.isalpha():
+        return NO_TOKEN
+    if len(piece) >= _UUID_DIGITS and _UUID.search(piece):
         return TOKEN
     digits = sum(map(str.isdigit, piece))
     uppers = sum(map(str.isupper, piece))

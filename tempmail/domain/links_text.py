@@ -1,10 +1,10 @@
 """Web addresses that are written out in a text, with the words they belong to."""
 
 import re
-from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
+from typing import NamedTuple
 
-from tempmail.domain.codes_text import Reading
+from tempmail.domain.codes_text import Reading, lines_with_addresses
 
 MAX_LINKS = 120
 
@@ -13,8 +13,7 @@ _WORDS_THEN_BRACKET = re.compile(r"(?:\A|[\n|·•]|(?<=[.:!?]) )([^\n|·•\[\]
 _MARKDOWN = re.compile(r"\[([^\n\[\]]{1,120})\]\(\s?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class ShownLink:
+class ShownLink(NamedTuple):
     """A link and where it stands in a source. `text`: the anchor's words, or "" where the address stands for itself.
 
     `until`: where the next link of the source starts; the words behind that are not about this one.
@@ -36,7 +35,8 @@ def links_in_text(reading: Reading, quoted: tuple[tuple[int, int], ...] = ()) ->
     text = reading.text
     if "://" not in text and "www." not in text:
         return found
-    for match in islice(_URL.finditer(text), MAX_LINKS):
+    lines = lines_with_addresses(text)
+    for match in islice((match for start, end in lines for match in _URL.finditer(text, start, end)), MAX_LINKS):
         url = _trimmed(match[0])
         words, start = _words_before(text, match.start())
         is_quoted = any(a <= start < b for a, b in quoted)
@@ -47,8 +47,7 @@ def links_in_text(reading: Reading, quoted: tuple[tuple[int, int], ...] = ()) ->
 
 def until_next(links: list[ShownLink]) -> list[ShownLink]:
     """`links` of one source in order, each with its `until`."""
-    following = [link.start for link in links[1:]]
-    return [replace(link, until=start) for link, start in zip(links, following, strict=False)] + links[-1:]
+    return [link._replace(until=following.start) for link, following in pairwise(links)] + links[-1:]
 
 
 def _trimmed(url: str) -> str:

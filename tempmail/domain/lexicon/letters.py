@@ -18,6 +18,7 @@ _ZEROS = (
     0x1040, 0x1090, 0x17E0, 0x1810,
 )  # fmt: skip
 _TO_ASCII = {zero + value: str(value) for zero in _ZEROS for value in range(10)} | {0x66B: ".", 0x66C: ",", 0x60C: ","}
+_FOREIGN = re.compile(f"[{''.join(map(chr, _TO_ASCII))}]+")
 _TO_PLAIN = str.maketrans(
     {
         "ى": "ی",
@@ -40,7 +41,12 @@ def normalise(text: str) -> str:
     """`text` with invisible characters removed, compatibility forms (full width) plain, and all digits ASCII."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_TO_ASCII)
+    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    return _FOREIGN.sub(_to_ascii, plain)
+
+
+def _to_ascii(found: re.Match[str]) -> str:
+    return found[0].translate(_TO_ASCII)
 
 
 def normalise_with_offsets(text: str, offsets: Sequence[int]) -> tuple[str, dict[int, int]]:
