@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from tempmail.domain.codes import MAX_REPORTED, CodeCandidate
 from tempmail.domain.codes_weights import THRESHOLD as CODE_THRESHOLD
-from tempmail.domain.extraction import Extraction, extract_from
-from tempmail.domain.html import read_html
+from tempmail.domain.extraction import Extraction, extract_mail
 from tempmail.domain.links import THRESHOLD as LINK_THRESHOLD
 from tempmail.domain.links import LinkCandidate
 from tempmail.domain.mime import parse
@@ -39,9 +38,9 @@ class Explained:
 def explain(raw: bytes) -> Explained:
     """What is extracted from a raw mail, as `tempmail.extract` gives it, and from what. Any bytes are taken."""
     mail = parse(raw)
-    view = read_html(mail.html) if mail.html else None
+    extraction, view = extract_mail(mail)
     read = {"subject": len(mail.subject), "text": len(mail.text), "html": len(view.text) if view else 0}
-    return Explained(extract_from(mail, view), read, mail.defects)
+    return Explained(extraction, read, mail.defects)
 
 
 def _lines(explained: Explained) -> Iterator[str]:

@@ -33,7 +33,7 @@ _ATTRIBUTION = re.compile(
     re.MULTILINE,
 )
 
-__all__ = ["CodeCandidate", "Extraction", "LinkCandidate", "extract", "extract_from"]
+__all__ = ["CodeCandidate", "Extraction", "LinkCandidate", "extract", "extract_from", "extract_mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,28 @@ class Extraction:
 
 def extract(raw: bytes) -> Extraction:
     """The code and the link of a raw mail (RFC 5322), by the same rules that ingest uses. Any bytes are taken."""
-    mail = parse(raw)
-    return extract_from(mail, read_html(mail.html) if mail.html else None)
+    return extract_mail(parse(raw))[0]
+
+
+def extract_mail(mail: ParsedMail, *, with_view: bool = False) -> tuple[Extraction, HtmlView | None]:
+    """The code and the link of a parsed mail, with the view of its HTML body if that was read.
+
+    The HTML is left alone where the text part settles the matter, which halves the work; `with_view` reads it then too.
+    """
+    settled = _settled_by_text(mail) if mail.html else None
+    if settled is not None and not with_view:
+        return settled, None
+    view = read_html(mail.html) if mail.html else None
+    return settled or extract_from(mail, view), view
+
+
+def _settled_by_text(mail: ParsedMail) -> Extraction | None:
+    """The result of subject and text part if they hold a code and whatever links the mail has. A text part without a
+    code may be a stub, and one without addresses may leave the link to the page."""
+    if "://" not in mail.text and "<a" in mail.html:
+        return None
+    found = extract_from(mail, None)
+    return found if found.code is not None else None
 
 
 def extract_from(mail: ParsedMail, view: HtmlView | None) -> Extraction:

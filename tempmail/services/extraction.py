@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from tempmail.clock import Clock
-from tempmail.domain.extraction import VERSION, Extraction, extract_from
-from tempmail.domain.html import HtmlView, read_html
+from tempmail.domain.extraction import VERSION, Extraction, extract_mail
+from tempmail.domain.html import HtmlView
 from tempmail.domain.mime import ParsedMail, parse
 from tempmail.domain.mime_preview import preview
 from tempmail.domain.rule_matching import NO_RULES, RuledMail, RuleSet
@@ -101,9 +101,9 @@ def _read(
 ) -> tuple[Finding, RuledMail | None]:
     """What `raw` shows without rules; with what they are to look at, if any is for this mail."""
     mail = parse(raw)
-    view = read_html(mail.html) if mail.html else None
+    view = None
     try:
-        extraction = extract_from(mail, view)
+        extraction, view = extract_mail(mail, with_view=bool(rules))
     except Exception as exc:  # noqa: BLE001 - a fault of ours must not cost the mail: it is stored without a code
         _log.error("extract.failed", exc=exc)
         extraction = Extraction(None, None, (), ())
