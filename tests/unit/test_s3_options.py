@@ -1,41 +1,11 @@
-"""Where a bucket is: the options and the URL, checked before anything is sent."""
+"""Where a bucket is: the options, checked before anything is sent."""
 
 from typing import Any
 
 import pytest
 
-from tempmail.adapters.objects.s3_options import S3Options, parse_s3_url
+from tempmail.adapters.objects.s3_options import S3Options
 from tempmail.errors import ConfigError
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("s3://mails", ("mails", "")),
-        ("s3://mails/", ("mails", "")),
-        ("s3://mails/live", ("mails", "live")),
-        ("s3://mails/live/2026/", ("mails", "live/2026")),
-        ("S3://mails/Live", ("mails", "Live")),
-    ],
-)
-def test_a_url_names_bucket_and_prefix(url: str, expected: tuple[str, str]) -> None:
-    assert parse_s3_url(url) == expected
-
-
-@pytest.mark.parametrize("url", ["", "mails", "s3:mails", "s3://", "s3:///live", "https://mails/live", "file:///data"])
-def test_a_url_of_another_form_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="s3://bucket/prefix"):
-        parse_s3_url(url)
-
-
-@pytest.mark.parametrize(
-    "url", ["s3://key:secret@mails/live", "s3://host:9000/mails", "s3://mails/live?region=auto", "s3://mails/live#x"]
-)
-def test_a_url_that_holds_more_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(ConfigError, match="S3_ENDPOINT_URL") as caught:
-        parse_s3_url(url)
-    assert "secret" not in str(caught.value)
-
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "short-bucket": ({"bucket": "ab"}, "no valid bucket"),

@@ -89,24 +89,6 @@ class S3Options:
         ]
 
 
-def parse_s3_url(url: str) -> tuple[str, str]:
-    """`(bucket, prefix)` of `s3://bucket/prefix`; the prefix is without slashes at its ends, and may be empty.
-    Raises `ConfigError` where the form is another; whether the names are valid, `S3Options` tells.
-
-    >>> parse_s3_url("s3://mails/live/")
-    ('mails', 'live')
-    """
-    scheme, separator, rest = url.partition("://")
-    bucket, _, prefix = rest.partition("/")
-    if scheme.lower() != "s3" or not separator or not bucket:
-        raise ConfigError(["OBJECTS_URL must have the form s3://bucket or s3://bucket/prefix."])
-    if "@" in bucket or ":" in bucket or "?" in rest or "#" in rest:
-        raise ConfigError(
-            ["OBJECTS_URL holds a bucket and a prefix only: S3_ENDPOINT_URL and AWS_* take the endpoint and the keys."]
-        )
-    return bucket, prefix.strip("/")
-
-
 def _endpoint_faults(endpoint_url: str, bucket: str) -> list[str]:
     try:
         parts = urlsplit(endpoint_url)
