@@ -9,10 +9,10 @@ from tempmail.errors import TempmailError
 from tempmail.metrics import Board
 from tempmail.runtime import wiring
 from tempmail.runtime.site import prepare_storage
-from tempmail.services.verify import Fault
+from tempmail.services.verify import Checked, Fault
 from tempmail.settings import Settings
 
-_PROGRESS_EVERY = 10_000
+_PROGRESS_S = 1.0
 _WAIT_S = 0.2
 
 
@@ -28,19 +28,26 @@ async def _verify(settings: Settings, *, fix: bool, as_json: bool) -> bool:
     objects = wiring.objects(settings)
     try:
         verifier = wiring.verifier(settings, store, objects, clock)
+        progress = asyncio.create_task(_tell(verifier.checked))
         found = left = 0
         async for fault in verifier.faults(fix=fix):
             found += 1
             left += not fault.fixed
             _print_fault(fault, as_json=as_json)
-            if sys.stderr.isatty() and verifier.checked.bodies % _PROGRESS_EVERY == 0:
-                print(f"\r{verifier.checked.bodies} bodies checked", end="", file=sys.stderr)
+        progress.cancel()
         totals = {"bodies": verifier.checked.bodies, "faults": found, "fixed": found - left}
         print(json.dumps(totals) if as_json else f"{totals['bodies']} bodies, {found} faults, {found - left} fixed")
         return left == 0
     finally:
         await objects.close()
         await store.close()
+
+
+async def _tell(checked: Checked) -> None:
+    """How far it is, on a terminal, until cancelled."""
+    while sys.stderr.isatty():
+        await asyncio.sleep(_PROGRESS_S)
+        print(f"\r{checked.bodies} bodies checked", end="", file=sys.stderr, flush=True)
 
 
 def _print_fault(fault: Fault, *, as_json: bool) -> None:

@@ -186,3 +186,23 @@ def test_what_was_acknowledged_survives_a_kill_at_any_instant_and_nothing_is_hal
         ).fetchone()
         assert (messages, entries) == (2 * bodies_of_two, bodies_of_two)
         assert entries % 3 == 0
+
+
+def test_after_a_checkpoint_the_log_begins_anew_instead_of_growing(tmp_path: Path, clock: FakeClock) -> None:
+    path = tmp_path / "tempmail.db"
+
+    async def sizes() -> list[int]:
+        store = await open_store(path, clock=clock)
+        try:
+            found = []
+            for turn in range(3):
+                await store.mail.add([incoming(uuid=f"{turn}-{n}", body=b"x" * 100_000) for n in range(200)])
+                found.append(path.with_name("tempmail.db-wal").stat().st_size)
+                await store.checkpoint()
+            return found
+        finally:
+            await store.close()
+
+    first, *later = run(sizes())
+    assert first > sqlite.RESTART_PAGES * 4096
+    assert all(size < 1.2 * first for size in later)

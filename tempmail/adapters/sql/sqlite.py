@@ -102,9 +102,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, writer: _Connection, readers: list[_Connection], gate: Gate) -> None:
         self._path = path
-        self._keeper: _Connection | None = None
-        # A gate of its own: within one process a file lock excludes nobody who holds the same descriptor.
-        self._keeper_gate = Gate(path)
+        self._keeper: tuple[_Connection, Gate] | None = None
         self._writer = writer
         self._readers = readers
         self._gate = gate
@@ -150,16 +148,28 @@ class SqliteDatabase:
         ones. On a connection of its own, so that neither commits nor reads wait for its fsync."""
         try:
             if self._keeper is None:
-                self._keeper = await _open(self._path, read_only=False)
-            await self._keeper.run(_checkpoint, self._keeper_gate)
+                # A gate of its own: within one process a file lock excludes nobody who holds the same descriptor.
+                connection = await _open(self._path, read_only=False)
+                try:
+                    self._keeper = (connection, Gate(self._path))
+                except OSError:
+                    await connection.close()
+                    raise
+            connection, gate = self._keeper
+            await connection.run(_checkpoint, gate)
+        except OSError as exc:
+            raise StoreUnavailable("the folder of the database cannot be written") from exc
         except sqlite3.Error as exc:
             raise translate(exc) from exc
 
     async def close(self) -> None:
-        for connection in (*self._readers, self._writer, *([self._keeper] if self._keeper else [])):
+        for connection in (*self._readers, self._writer):
             await connection.close()
         self._gate.close()
-        self._keeper_gate.close()
+        if self._keeper is not None:
+            connection, gate = self._keeper
+            await connection.close()
+            gate.close()
 
 
 def _write(connection: sqlite3.Connection, gate: Gate, script: Script[T], queries: Mapping[str, str]) -> T:
