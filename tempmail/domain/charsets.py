@@ -8,6 +8,7 @@ import codecs
 import re
 from collections.abc import Callable
 from encodings.aliases import aliases as python_aliases
+from functools import lru_cache
 
 from tempmail.domain.charset_guess import guess, score_as
 
@@ -123,6 +124,7 @@ _CHECKED_BYTES = 4096
 """How much is looked at to doubt a label."""
 
 
+@lru_cache(maxsize=256)
 def codec_of(label: str | None) -> str | None:
     """The Python codec that a charset label stands for, or None where it names nothing that may decode text.
 

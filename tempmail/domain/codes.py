@@ -10,14 +10,15 @@ Every string with the shape of a code becomes a candidate. Named signs, for and 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from tempmail.domain.codes_judge import PURPOSE, Mail, Sign, Source, judge
 from tempmail.domain.codes_labelling import Earlier
-from tempmail.domain.codes_labels import ANOTHER, CODES, Label, find_labels
+from tempmail.domain.codes_labels import ANY_CODE, CONFIRMATION, ONE_TIME, Label, find_labels
 from tempmail.domain.codes_shapes import Shape, find_shapes
 from tempmail.domain.codes_text import Reading
 from tempmail.domain.codes_weights import LABEL, SIGNS, THRESHOLD
@@ -36,9 +37,13 @@ _ANOTHER: Final = "labelled as another number"
 _OTHERS: Final = frozenset(name for name in SIGNS if name.startswith(_ANOTHER))
 _REPLACED: Final = "said to be replaced or expired"
 _FOLLOWS: Final = "takes the place of one that no longer counts"
-_OUT_OF_THE_RACE: Final = frozenset(
-    {"cannot be a code", "said to be replaced or expired", "quoted from an earlier mail"}
-)
+_NO_CODE: Final = "cannot be a code"
+_OUT_OF_THE_RACE: Final = frozenset({_NO_CODE, _REPLACED, "quoted from an earlier mail"})
+_BY_WORTH: Final = sorted((ONE_TIME, CONFIRMATION, ANY_CODE), key=LABEL.__getitem__, reverse=True)
+_SCORE: Final = itemgetter(0)
+_POINTS: Final = itemgetter(1)
+# What is known of a mail without a candidate that has to be judged.
+_UNKNOWN: Final = Mail(frozenset(), {}, None, None, False, False, frozenset(), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,26 @@ class CodeCandidate:
     reasons: tuple[str, ...]
 
 
-class _Read(NamedTuple):
-    """A source with its candidates and labels."""
+class Searched:
+    """A source that was searched for strings that look like codes.
 
-    source: Source
-    shapes: list[Shape]
-    labels: list[Label]
+    `shapes`: these strings in order. `is_open`: whether one of them may be the code. `labels` are searched for when
+    they are first asked for: where nothing can be a code, nothing is to be known about the words beside it.
+    """
+
+    __slots__ = ("_labels", "is_open", "shapes", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.shapes = find_shapes(source.reading)
+        self.is_open = any(shape.mask is None for shape in self.shapes)
+        self._labels: list[Label] | None = None
+
+    @property
+    def labels(self) -> list[Label]:
+        if self._labels is None:
+            self._labels = find_labels(self.source.reading)
+        return self._labels
 
 
 class _Judged(NamedTuple):
@@ -76,46 +95,43 @@ class _Judged(NamedTuple):
     signs: list[Sign]
 
 
-def find_codes(sources: list[Source], people: str) -> tuple[CodeCandidate, ...]:
+def find_codes(sources: Sequence[Searched], people: str) -> tuple[CodeCandidate, ...]:
     """The candidates of a mail, best first. The first is the code if its score reaches THRESHOLD.
 
     `people`: the sender's and recipients' names and addresses.
     """
-    shapes_of = [find_shapes(source.reading) for source in sources]
-    if not any(shapes_of):
-        return ()
-    # Where nothing can be a code, nothing is to be known about the words beside it.
-    is_open = any(shape.mask is None for shapes in shapes_of for shape in shapes)
-    read = [
-        _Read(source, shapes, find_labels(source.reading) if is_open else [])
-        for source, shapes in zip(sources, shapes_of, strict=True)
-    ]
-    mail = _overview(read, people)
+    mail = _overview(sources, people) if any(searched.is_open for searched in sources) else _UNKNOWN
     best: dict[str, _Judged] = {}
     others: set[str] = set()
-    for source, shapes, labels in read:
-        listed = _listed(source.reading, shapes)
+    takes_back = False
+    for searched in sources:
+        source, shapes = searched.source, searched.shapes
+        listed = _listed(source.reading, shapes) if len(shapes) >= _FEWEST_LISTED else ()
         earlier = Earlier([], [])
         for index, shape in enumerate(shapes):
-            signs = judge(source, shape, earlier, labels, mail)
-            if index in listed:
-                signs.append(Sign("one of a list", SIGNS["one of a list"]))
             if shape.mask is None:
-                names = [sign.name for sign in signs]
+                signs = judge(source, shape, earlier, searched.labels, mail)
+                if index in listed:
+                    signs.append(Sign("one of a list", SIGNS["one of a list"]))
+                names = {name for name, _, _ in signs}
                 if not _OTHERS.isdisjoint(names):
                     others.add(shape.value)
                 elif _OUT_OF_THE_RACE.isdisjoint(names):
                     earlier.rivals.append(shape)
+                takes_back = takes_back or _REPLACED in names
                 earlier.numbers.append(shape)
-            score = sum(sign.points for sign in signs)
+            else:
+                signs = [Sign(_NO_CODE, SIGNS[_NO_CODE], shape.mask)]
+            score = sum([points for _, points, _ in signs])
             known = best.get(shape.value)
             if known is None or score > known.score:
                 best[shape.value] = _Judged(score, shape, source.reading, signs)
     for value in others:
         best[value] = _doubted(best[value])
-    _let_follow(best, others)
-    ranked = sorted(best.values(), key=lambda judged: -judged.score)
-    return tuple(_candidate(judged) for judged in ranked[:MAX_REPORTED])
+    if takes_back:
+        _let_follow(best, others)
+    ranked = sorted(best.values(), key=_SCORE, reverse=True)
+    return tuple([_candidate(judged) for judged in ranked[:MAX_REPORTED]])
 
 
 def chosen(candidates: Iterable[CodeCandidate]) -> str | None:
@@ -128,7 +144,7 @@ def _candidate(judged: _Judged) -> CodeCandidate:
     shape, reading = judged.shape, judged.reading
     before = reading.words[max(0, shape.first_word - MAX_CONTEXT_WORDS) : shape.first_word]
     reasons = tuple(map(_reason, judged.signs))
-    rule = max(judged.signs, key=lambda sign: sign.points).name
+    rule = max(judged.signs, key=_POINTS).name
     return CodeCandidate(
         shape.value,
         shape.kind,
@@ -167,25 +183,26 @@ def _let_follow(best: dict[str, _Judged], others: set[str]) -> None:
             best[left[0]] = judged._replace(score=judged.score + sign.points, signs=[*judged.signs, sign])
 
 
-def _overview(read: list[_Read], people: str) -> Mail:
+def _overview(sources: Sequence[Searched], people: str) -> Mail:
     topics: dict[int, int] = dict.fromkeys(_TOPICS, 0)
     counts: dict[str, int] = {}
     kinds: set[str] = set()
     subject_label = None
     subject_values: frozenset[str] = frozenset()
     everything = 0
-    for source, shapes, labels in read:
-        everything |= source.reading.concepts
-        if source.reading.concepts & _ANY_TOPIC:
-            for _, _, concepts in source.reading.hits:
+    for searched in sources:
+        reading = searched.source.reading
+        everything |= reading.concepts
+        if reading.concepts & _ANY_TOPIC:
+            for _, _, concepts in reading.hits:
                 if concepts & _ANY_TOPIC:
                     for topic in _TOPICS:
                         if concepts & topic:
                             topics[topic] += 1
-        found = {label.kind for label in labels} - {ANOTHER, CODES}
+        found = {label.kind for label in searched.labels}
         kinds |= found
-        values = [shape.value for shape in shapes if shape.mask is None]
-        if source.reading.source == "subject":
+        values = [shape.value for shape in searched.shapes if shape.mask is None]
+        if reading.source == "subject":
             subject_label = _strongest(found)
             subject_values = frozenset(values)
         for value in values:
@@ -203,11 +220,17 @@ def _overview(read: list[_Read], people: str) -> Mail:
 
 
 def _names(people: str) -> frozenset[str]:
+    if people.isascii():
+        return frozenset(_NAME_WORDS.findall(people.lower()))
     return frozenset(map(fold, _NAME_WORDS.findall(people)))
 
 
-def _strongest(kinds: Iterable[str]) -> str | None:
-    return max(kinds, key=lambda kind: LABEL[kind], default=None)
+def _strongest(kinds: set[str]) -> str | None:
+    """The kind of label that is worth most, of those that speak of one code."""
+    for kind in _BY_WORTH:
+        if kind in kinds:
+            return kind
+    return None
 
 
 def _listed(reading: Reading, shapes: list[Shape]) -> set[int]:

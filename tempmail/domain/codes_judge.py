@@ -1,7 +1,6 @@
 """The signs for and against one candidate, each by its name in `codes_weights.SIGNS`."""
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tempmail.domain.codes_labelling import Earlier, Found, label_of
@@ -18,7 +17,10 @@ WEAK_SOURCES: Final = frozenset({"alt", "preheader"})
 _MANY = 2
 _PROMINENT_CHARS = 60
 _SLOGAN = re.compile(r"(?=.{0,4}[AEIOU])[A-Z]{3,}\d{1,4}\Z")
+_LONGEST_TYPED = 8
+_OF_DIGITS: Final = {"digit groups": "groups", "year": "could be a year", "compact date": "could be a date"}
 _NUMBER_SIGN = re.compile(r"(?:#|№|\b[Nn](?:o|r|ro|um|°|º)\.?\s?:?)\s?\Z")
+_NUMBER_SIGN_ENDS: Final = frozenset("#№orm°º.:")
 _STATE_BEFORE_ZIP = re.compile(r"\b[A-Z]{2} \Z")
 _COPYRIGHT = re.compile(r"(?:©|\([cC]\)|[Cc]opyright)[ \d–-]{0,14}\Z")
 _CLAUSE_END = re.compile(r"[,;.!?。，；\n]|\d{4}")
@@ -62,61 +64,48 @@ class Source(NamedTuple):
 
 
 def judge(source: Source, shape: Shape, earlier: Earlier, labels: list[Label], mail: Mail) -> list[Sign]:
-    """All signs of a candidate, in the order form, labels, place, mail. Their points add up to its score."""
-    if shape.mask is not None:
-        return [_sign("cannot be a code", shape.mask)]
+    """All signs of a shape that may be a code, in the order form, labels, place, mail. Their points are its score."""
     place = Place(source.reading, shape)
-    labelling = label_of(place, labels, earlier)
-    signs = [_sign(name) for name in _signs_of_form(shape)]
+    found, another = label_of(place, labels, earlier)
+    signs = [_BARE[name] for name in _signs_of_form(shape)]
     if not shape.value.isdigit() and _is_ordinary(place, mail):
-        signs.append(_sign("an ordinary word"))
-    signs += (_sign(name, words) for name, words in labelling.another)
-    found = labelling.found
+        signs.append(_BARE["an ordinary word"])
+    for name, words in another:
+        signs.append(Sign(name, SIGNS[name], words))
     if found is None and not place.is_set_apart and not place.is_beside_a_word_for_typing():
-        signs.append(_sign("no word for a code near"))
+        signs.append(_BARE["no word for a code near"])
         return signs
     reach = place.reach()
     if found is None or found.points < 1:
-        signs.append(_sign(_unlabelled(place, reach, mail, is_prominent=_is_prominent(source, shape))))
+        signs.append(_BARE[_unlabelled(place, reach, mail, is_prominent=_is_prominent(source, shape))])
     if found is not None:
         words = place.text[found.label.start : found.label.end]
         signs.append(Sign(f"{found.label.kind} {found.where}", found.points, words))
-    signs += _signs_of_place(source, place, is_labelled=found is not None and sum(sign.points for sign in signs) >= 4)
-    signs += (_sign(name) for name in _signs_of_mail(source, shape, found, reach, mail))
+    is_labelled = found is not None and sum([sign.points for sign in signs]) >= 4
+    signs += _signs_of_place(source, place, is_labelled=is_labelled)
+    signs += [_BARE[name] for name in _signs_of_mail(source, shape, found, reach, mail)]
     return signs
 
 
-def _sign(name: str, detail: str = "") -> Sign:
-    return Sign(name, SIGNS[name], detail) if detail else _BARE[name]
-
-
-def _signs_of_form(shape: Shape) -> Iterator[str]:
+def _signs_of_form(shape: Shape) -> list[str]:
     value, form = shape.value, shape.form
     if value.isdigit():
-        if form == "prefixed":
-            yield "one letter before the digits"
         if len(value) == 6:
-            yield "six digits"
-        elif len(value) <= 8:
-            yield "four, five, seven or eight digits"
+            names = ["six digits"]
         else:
-            yield "nine or ten digits"
-        if form == "digit groups":
-            yield "groups"
-        elif form == "year":
-            yield "could be a year"
-        elif form == "compact date":
-            yield "could be a date"
-    elif shape.kind == PASSPHRASE:
-        yield "words joined by dashes"
-    elif value.replace("-", "").isalpha():
-        yield "only capital letters"
-    elif form == "even groups":
-        yield "even groups"
-    else:
-        yield "letters and digits"
-        if _SLOGAN.match(value):
-            yield "a slogan with a number"
+            names = ["four, five, seven or eight digits" if len(value) <= _LONGEST_TYPED else "nine or ten digits"]
+        if form == "prefixed":
+            names.insert(0, "one letter before the digits")
+        elif form in _OF_DIGITS:
+            names.append(_OF_DIGITS[form])
+        return names
+    if shape.kind == PASSPHRASE:
+        return ["words joined by dashes"]
+    if value.replace("-", "").isalpha():
+        return ["only capital letters"]
+    if form == "even groups":
+        return ["even groups"]
+    return ["letters and digits", "a slogan with a number"] if _SLOGAN.match(value) else ["letters and digits"]
 
 
 def _is_ordinary(place: Place, mail: Mail) -> bool:
@@ -127,7 +116,7 @@ def _is_ordinary(place: Place, mail: Mail) -> bool:
         return True
     if shape.kind == PASSPHRASE:
         return not place.is_set_apart
-    if any(hit.start == shape.start for hit in reading.hits_between(shape.start, shape.end)):
+    if any(start == shape.start for start, _, _ in reading.hits_between(shape.start, shape.end)):
         return True
     if not shape.value.isalpha():
         return False
@@ -158,33 +147,38 @@ def _unlabelled(place: Place, reach: int, mail: Mail, *, is_prominent: bool) -> 
     return "no word for a code near"
 
 
-def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> Iterator[Sign]:
-    shape, text = place.shape, place.text
-    is_weak = place.reading.source in WEAK_SOURCES
-    if place.is_alone and not is_weak and place.reading.source != "subject":
-        yield _sign("alone on its line")
+def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> list[Sign]:
+    shape, text, reading = place.shape, place.text, place.reading
+    start = shape.start
+    signs: list[Sign] = []
+    is_weak = reading.source in WEAK_SOURCES
+    if place.is_alone and not is_weak and reading.source != "subject":
+        signs.append(_BARE["alone on its line"])
     elif place.is_pointed_at and place.ends_line:
-        yield _sign("alone after a colon")
-    if _is_prominent(source, shape):
-        yield _sign("set large")
-    lead = text[max(0, shape.start - 20) : shape.start]
-    if _NUMBER_SIGN.search(lead):
-        yield _sign("behind a number sign")
-    if _COPYRIGHT.search(lead):
-        yield _sign("cannot be a code", "the year of a copyright")
-    if any(a <= shape.start < b for a, b in source.quoted):
-        yield _sign("quoted from an earlier mail")
-    if _is_stale(place):
-        yield _sign("said to be replaced or expired")
+        signs.append(_BARE["alone after a colon"])
+    if source.prominent and _is_prominent(source, shape):
+        signs.append(_BARE["set large"])
+    lead = text[max(0, start - 20) : start]
+    # Most leads are told by one character; a pattern costs as much as all the rest here.
+    if lead.rstrip()[-1:] in _NUMBER_SIGN_ENDS and _NUMBER_SIGN.search(lead):
+        signs.append(_BARE["behind a number sign"])
+    if ("©" in lead or ")" in lead or "opyright" in lead) and _COPYRIGHT.search(lead):
+        signs.append(Sign("cannot be a code", SIGNS["cannot be a code"], "the year of a copyright"))
+    if source.quoted and any(a <= start < b for a, b in source.quoted):
+        signs.append(_BARE["quoted from an earlier mail"])
+    if reading.concepts & Concept.STALE and _is_stale(place):
+        signs.append(_BARE["said to be replaced or expired"])
     if not is_labelled:
-        if _STATE_BEFORE_ZIP.search(lead) or place.is_on_a_street():
-            yield _sign("in a postal address")
+        if (lead[-2:-1].isupper() and _STATE_BEFORE_ZIP.search(lead)) or place.is_on_a_street():
+            signs.append(_BARE["in a postal address"])
         elif shape.value.isdigit() and len(shape.value) in (4, 5) and _PLACE_NAME_BEHIND.match(text, shape.end):
-            yield _sign("another number's label near", "a place name follows")
+            near = "another number's label near"
+            signs.append(Sign(near, SIGNS[near], "a place name follows"))
         if place.is_behind_a_word_for_telephones():
-            yield _sign("a telephone number")
+            signs.append(_BARE["a telephone number"])
     if is_weak:
-        yield _sign("weak source")
+        signs.append(_BARE["weak source"])
+    return signs
 
 
 def _is_prominent(source: Source, shape: Shape) -> bool:
@@ -194,46 +188,46 @@ def _is_prominent(source: Source, shape: Shape) -> bool:
 def _is_stale(place: Place) -> bool:
     """Whether the words right around a candidate say that it no longer counts."""
     shape, text, reading = place.shape, place.text, place.reading
-    if not reading.concepts & Concept.STALE:
-        return False
     stop = _CLAUSE_END.search(text, shape.end, min(len(text), shape.end + 60))
     end = stop.start() if stop else min(place.line_end, shape.end + 60)
     if reading.concepts_between(shape.end, end) & Concept.STALE:
         return True
     return any(
-        hit.concepts & Concept.STALE and not _CLAUSE_END.search(text, hit.end, shape.start)
-        for hit in reading.hits_between(max(place.line_start, shape.start - 40), shape.start)
+        concepts & Concept.STALE and not _CLAUSE_END.search(text, end, shape.start)
+        for _, end, concepts in reading.hits_between(max(place.line_start, shape.start - 40), shape.start)
     )
 
 
-def _signs_of_mail(source: Source, shape: Shape, found: Found | None, reach: int, mail: Mail) -> Iterator[str]:
+def _signs_of_mail(source: Source, shape: Shape, found: Found | None, reach: int, mail: Mail) -> list[str]:
+    names: list[str] = []
     in_subject = source.reading.source == "subject"
     if in_subject:
-        yield "in the subject"
+        names.append("in the subject")
     elif shape.value in mail.subject_values:
-        yield "in the subject too"
+        names.append("in the subject too")
     elif mail.counts[shape.value] > 1:
-        yield "shown more than once"
+        names.append("shown more than once")
     if reach & Concept.ASK:
-        yield "asked to be typed"
+        names.append("asked to be typed")
     if reach & PURPOSE:
-        yield "sign-in or verification words near"
+        names.append("sign-in or verification words near")
     if mail.subject_label is not None and not in_subject:
-        yield "the subject announces a code"
+        names.append("the subject announces a code")
     elif mail.label in (ONE_TIME, CONFIRMATION):
-        yield "the mail speaks of a one-time code"
+        names.append("the mail speaks of a one-time code")
     if mail.has_warning and found is not None:
-        yield "the mail warns not to share it"
+        names.append("the mail warns not to share it")
     topics = mail.topics
     if topics[Concept.MEETING] and not (found is not None and found.label.explicit):
-        yield "a mail about a meeting"
+        names.append("a mail about a meeting")
     if found is not None and found.label.kind == ANY_CODE and not shape.value.isdigit() and not mail.has_purpose:
-        yield "nothing speaks of signing in"
+        names.append("nothing speaks of signing in")
     if found is None or found.label.kind != ONE_TIME:
         enough = 1 if found is not None and found.label.kind == CONFIRMATION else _MANY
         if not reach & Concept.ASK and topics[Concept.ORDER] + topics[Concept.TRAVEL] >= enough:
-            yield "a mail about a purchase or journey"
+            names.append("a mail about a purchase or journey")
         if topics[Concept.PROMO] >= _MANY:
-            yield "a mail about an offer"
+            names.append("a mail about an offer")
         if topics[Concept.LIST_OF]:
-            yield "a stock of backup or setup keys"
+            names.append("a stock of backup or setup keys")
+    return names

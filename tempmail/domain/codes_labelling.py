@@ -41,41 +41,38 @@ class Earlier(NamedTuple):
     rivals: list[Shape]
 
 
-class Labelling(NamedTuple):
-    """`found`: the best label. `another`: (sign, words) for each word that calls the candidate another number."""
+def label_of(place: Place, labels: list[Label], earlier: Earlier) -> tuple[Found | None, list[tuple[str, str]]]:
+    """A candidate's best label, and (sign, words) for each word that calls it another number.
 
-    found: Found | None
-    another: list[tuple[str, str]]
-
-
-def label_of(place: Place, labels: list[Label], earlier: Earlier) -> Labelling:
-    """The labelling of a candidate: on its line before and after it, and on the lines above where it opens a line.
-
-    A label before an earlier number is that number's first.
+    Labels are on its line before and after it, and on the lines above where it opens a line. A label before an earlier
+    number is that number's first.
     """
     another: list[tuple[str, str]] = []
+    if not labels:
+        return None, another
     before = _before(place, labels, earlier, another)
-    after = _after(
-        place, labels, another, is_labelled=before is not None and before.points >= AFTER_LABEL[ANY_CODE] - 1
-    )
-    found = [each for each in (before, after) if each is not None]
-    if place.opens_line and (place.is_alone or not found):
-        above = _above(place, labels, earlier, another)
-        if above is not None:
-            found.append(above)
-    column = _column(place, labels)
-    if column is not None:
-        found.append(column)
-    return Labelling(max(found, key=lambda each: each.points, default=None), another)
+    is_labelled = before is not None and before.points >= AFTER_LABEL[ANY_CODE] - 1
+    after = _after(place, labels, another, is_labelled=is_labelled)
+    best = _better(before, after)
+    if place.opens_line and (place.is_alone or best is None):
+        best = _better(best, _above(place, labels, earlier, another))
+    return _better(best, _column(place, labels)), another
+
+
+def _better(known: Found | None, new: Found | None) -> Found | None:
+    return new if new is not None and (known is None or new.points > known.points) else known
 
 
 def _nearness(gap: int) -> float:
-    return next((factor for limit, factor in NEARNESS if gap <= limit), 0.0)
+    for limit, factor in NEARNESS:
+        if gap <= limit:
+            return factor
+    return 0.0
 
 
 def _is_taken(shapes: list[Shape], start: int, end: int) -> bool:
     """Whether another number stands in a span, so that a label before the span is that number's."""
-    return any(start <= shape.start and shape.end <= end for shape in shapes)
+    return bool(shapes) and any(start <= shape.start and shape.end <= end for shape in shapes)
 
 
 def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[tuple[str, str]]) -> Found | None:
@@ -128,6 +125,8 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
 
 def _above(place: Place, labels: list[Label], earlier: Earlier, another: list[tuple[str, str]]) -> Found | None:
     reading, text = place.reading, place.text
+    if labels[0].start >= place.line_start:
+        return None
     steps = 0
     for line in range(place.line - 1, max(-1, place.line - 1 - _MAX_LINES_LOOKED_AT), -1):
         start, end = reading.line_span(line)
@@ -171,6 +170,8 @@ def _column(place: Place, labels: list[Label]) -> Found | None:
 
 def _after(place: Place, labels: list[Label], another: list[tuple[str, str]], *, is_labelled: bool) -> Found | None:
     reading, text, behind = place.reading, place.text, place.shape.end
+    if labels[-1].start < behind:
+        return None
     end = reading.sentence_end(behind, min(place.line_end, behind + _FARTHEST_AFTER))
     if place.is_alone and not reading.is_last_line(place.line):
         start, ceiling = reading.line_span(place.line + 1)

@@ -17,6 +17,7 @@ _OTHERS: Final = Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETIN
 # "Transaction OTP" and "approval TAN" are one-time codes, "meeting passcode" and "gift card passcode" are not.
 _OTHERS_OF_A_SURE_NOUN: Final = Concept.PROMO | Concept.MEETING
 _MODIFIERS: Final = _OTHERS | Concept.AUTH | Concept.CONFIRM
+_MODIFIERS_BUT_CONFIRM: Final = _MODIFIERS & ~Concept.CONFIRM
 _NOUNS: Final = Concept.CODE | Concept.OTP | Concept.CODES | Concept.NUMBER
 _LABELS_OF_ANOTHER: Final = _OTHERS | Concept.LIST_OF | Concept.MARK
 _DIVIDING: Final = frozenset(".,:;!?()\n\t|[]/0123456789")
@@ -55,27 +56,27 @@ def _in_a_path(text: str, end: int) -> bool:
 
 
 def _noun(reading: Reading, index: int) -> Label | None:
-    hit = reading.hits[index]
+    start, end, noun = reading.hits[index]
     left = _modifiers(reading, index, -1)
-    concepts = hit.concepts
-    for modifier in left:
-        concepts |= modifier.concepts
-    start = left[-1].start if left else hit.start
-    end = hit.end
-    if not concepts & (_MODIFIERS & ~Concept.CONFIRM):
-        for modifier in _modifiers(reading, index, +1):
-            if concepts & Concept.AUTH and not modifier.concepts & Concept.TRAVEL:
+    concepts = noun
+    for _, _, modifier in left:
+        concepts |= modifier
+    if left:
+        start = left[-1][0]
+    if not concepts & _MODIFIERS_BUT_CONFIRM:
+        for _, modifier_end, modifier in _modifiers(reading, index, +1):
+            if concepts & Concept.AUTH and not modifier & Concept.TRAVEL:
                 break
-            concepts |= modifier.concepts
-            end = modifier.end
-    others = _OTHERS_OF_A_SURE_NOUN if hit.concepts & Concept.OTP else _OTHERS
-    other = concepts & (others | Concept.LIST_OF) and not _auth_is_nearer(hit, left)
+            concepts |= modifier
+            end = modifier_end
+    others = _OTHERS_OF_A_SURE_NOUN if noun & Concept.OTP else _OTHERS
+    other = concepts & (others | Concept.LIST_OF) and not _auth_is_nearer(noun, left)
     if other:
         return Label(start, end, ANOTHER, explicit=False)
     explicit = bool(concepts & Concept.AUTH)
-    if not hit.concepts & (Concept.CODE | Concept.OTP | Concept.CODES):
+    if not noun & (Concept.CODE | Concept.OTP | Concept.CODES):
         return Label(start, end, ONE_TIME, explicit) if explicit else None
-    if hit.concepts & Concept.CODES and not hit.concepts & (Concept.CODE | Concept.OTP):
+    if noun & Concept.CODES and not noun & (Concept.CODE | Concept.OTP):
         return Label(start, end, CODES, explicit)
     if concepts & (Concept.AUTH | Concept.OTP):
         return Label(start, end, ONE_TIME, explicit)
@@ -84,28 +85,33 @@ def _noun(reading: Reading, index: int) -> Label | None:
     return Label(start, end, ANY_CODE, explicit=False)
 
 
-def _auth_is_nearer(noun: Hit, left: list[Hit]) -> bool:
-    if noun.concepts & Concept.AUTH and not noun.concepts & _OTHERS:
+def _auth_is_nearer(noun: int, left: list[Hit]) -> bool:
+    """Whether a noun (its concepts) or the first modifier left of it speaks of proving an identity, not of others."""
+    if noun & Concept.AUTH and not noun & _OTHERS:
         return True
-    return bool(left) and bool(left[0].concepts & Concept.AUTH) and not left[0].concepts & _OTHERS
+    return bool(left) and bool(left[0][2] & Concept.AUTH) and not left[0][2] & _OTHERS
 
 
 def _modifiers(reading: Reading, index: int, step: int) -> list[Hit]:
     """The modifiers directly beside a noun, nearest first. Behind "for" only what proves an identity counts."""
     found: list[Hit] = []
+    hits = reading.hits
     longest = _LONGEST_LEFT_GAP if step < 0 else _LONGEST_RIGHT_GAP
     wanted = _MODIFIERS
-    at = index
-    while len(found) < _MAX_MODIFIERS and 0 <= at + step < len(reading.hits):
-        here, there = reading.hits[at], reading.hits[at + step]
-        gap = reading.text[there.end : here.start] if step < 0 else reading.text[here.end : there.start]
-        if len(gap) > longest or not _DIVIDING.isdisjoint(gap):
+    here = hits[index]
+    at = index + step
+    while len(found) < _MAX_MODIFIERS and 0 <= at < len(hits):
+        there = hits[at]
+        start, end = (there[1], here[0]) if step < 0 else (here[1], there[0])
+        if end - start > longest or not _DIVIDING.isdisjoint(reading.text[start:end]):
             break
-        if there.concepts & Concept.LINK_FOR and step > 0 and not found:
+        concepts = there[2]
+        if concepts & Concept.LINK_FOR and step > 0 and not found:
             wanted = Concept.AUTH
-        elif there.concepts & wanted and not there.concepts & (Concept.LINK_FOR | Concept.CODE | Concept.OTP):
+        elif concepts & wanted and not concepts & (Concept.LINK_FOR | Concept.CODE | Concept.OTP):
             found.append(there)
         else:
             break
+        here = there
         at += step
     return found

@@ -23,12 +23,15 @@ _DATE = re.compile(
     r"|(?:0?[1-9]|[12]\d|3[01])-(?:0?[1-9]|[12]\d|3[01])-(?:19|20)?\d\d\Z"
 )
 _CURRENCY_SIGNS: Final = frozenset("$€£¥₹₽₩₺₴₫₱₪฿₦₸₼₾₡₲₵﷼￥")
-_CURRENCIES = re.compile(
-    r"(?:USD|EUR|GBP|JPY|CNY|RMB|INR|RUB|UAH|PLN|CZK|HUF|RON|BGN|SEK|NOK|DKK|CHF|TRY|BRL|MXN|AUD|CAD|NZD|KRW|THB|VND|IDR"
-    r"|MYR|PHP|SGD|HKD|TWD|ILS|SAR|AED|EGP|IRR|PKR|BDT|NGN|KES|ZAR|BTC|ETH|USDT|R|RM|TL|Ft|kr|Kč|zł|zl|lei|лв|руб|р|грн"
-    r"|[Rr]s|[Rr]p|dkr|skr|nkr|din|kn|đ|vnđ|ريال|درهم|تومان|جنيه|دينار)\Z"
-)
+_CURRENCIES: Final = frozenset((
+    "USD", "EUR", "GBP", "JPY", "CNY", "RMB", "INR", "RUB", "UAH", "PLN", "CZK", "HUF", "RON", "BGN", "SEK", "NOK",
+    "DKK", "CHF", "TRY", "BRL", "MXN", "AUD", "CAD", "NZD", "KRW", "THB", "VND", "IDR", "MYR", "PHP", "SGD", "HKD",
+    "TWD", "ILS", "SAR", "AED", "EGP", "IRR", "PKR", "BDT", "NGN", "KES", "ZAR", "BTC", "ETH", "USDT", "R", "RM", "TL",
+    "Ft", "kr", "Kč", "zł", "zl", "lei", "лв", "руб", "р", "грн", "Rs", "rs", "Rp", "rp", "dkr", "skr", "nkr", "din",
+    "kn", "đ", "vnđ", "ريال", "درهم", "تومان", "جنيه", "دينار",
+))  # fmt: skip
 _CURRENCY_BEHIND = re.compile(r"\s?(?:[원円元₽€$£₹₺₴₫₪฿]|บาท|টাকা|रुपये|ریال|تومان|ريال|درهم)")
+_HIDING: Final = frozenset("*•·●xX×#")
 _HIDDEN_DIGITS = re.compile(r"[*•·●xX×#]{2,}[ -]?\Z")
 _LONGEST_UNIT_GAP = 1
 _LONGEST_TAIL_GAP = 10
@@ -102,6 +105,8 @@ def glued(text: str, start: int, end: int) -> str | None:
     after = text[end] if end < len(text) else " "
     further = text[end + 1 : end + 2]
     earlier = text[start - 2] if start >= 2 else " "
+    if before in " \n" and after in " \n" and earlier not in _HIDING and further != "%":
+        return None
     if before == after and before in "_*":
         return None
     if before in "/_\\@&%~" or after in "/_\\@=&~" or (before == "." and earlier.isalnum()):
@@ -116,7 +121,7 @@ def glued(text: str, start: int, end: int) -> str | None:
         return "part of a longer identifier"
     if after == "%" or (after == " " and further == "%"):
         return "a percentage"
-    if before in "*•·●xX×# -":
+    if (earlier if before in " -" else before) in _HIDING:
         hidden = _HIDDEN_DIGITS.search(text, max(0, start - 8), start)
         if hidden:
             return "the tail of a card or account number"
@@ -128,19 +133,22 @@ def counted(reading: Reading, first: int, last: int) -> str | None:
     text = reading.text
     start, end = reading.starts[first], reading.end_of(last)
     before = text[max(0, start - 2) : start].strip()
-    if before[-1:] in _CURRENCY_SIGNS or text[end : end + 1] in _CURRENCY_SIGNS or _CURRENCY_BEHIND.match(text, end):
+    behind = text[end : end + 2].lstrip()
+    if before[-1:] in _CURRENCY_SIGNS or text[end : end + 1] in _CURRENCY_SIGNS:
         return "an amount of money"
-    if first and reading.gaps[first - 1] in (" ", "", ". ", ".") and _CURRENCIES.match(reading.words[first - 1]):
+    if behind and not "0" <= behind[0] <= "z" and _CURRENCY_BEHIND.match(text, end):
         return "an amount of money"
-    if last + 1 < len(reading.words) and reading.gaps[last] == " " and _CURRENCIES.match(reading.words[last + 1]):
+    if first and reading.gaps[first - 1] in (" ", "", ". ", ".") and reading.words[first - 1] in _CURRENCIES:
+        return "an amount of money"
+    if last + 1 < len(reading.words) and reading.gaps[last] == " " and reading.words[last + 1] in _CURRENCIES:
         return "an amount of money"
     if reading.concepts & Concept.UNIT:
-        for hit in reading.hits_between(end, end + 18)[:1]:
-            gap = text[end : hit.start]
-            if hit.concepts & Concept.UNIT and len(gap) <= _LONGEST_UNIT_GAP and gap in (" ", ""):
+        for hit_start, _, concepts in reading.hits_between(end, end + 18)[:1]:
+            gap = text[end:hit_start]
+            if concepts & Concept.UNIT and len(gap) <= _LONGEST_UNIT_GAP and gap in (" ", ""):
                 return "a count of something"
     if reading.concepts & Concept.TAIL:
-        for hit in reading.hits_between(max(0, start - 28), start):
-            if hit.concepts & Concept.TAIL and start - hit.end <= _LONGEST_TAIL_GAP:
+        for _, hit_end, concepts in reading.hits_between(max(0, start - 28), start):
+            if concepts & Concept.TAIL and start - hit_end <= _LONGEST_TAIL_GAP:
                 return "the tail of a card or account number"
     return None

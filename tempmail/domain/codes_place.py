@@ -16,14 +16,15 @@ class Place:
     """A shape in its surroundings.
 
     `is_alone`: no letter or digit beside it on its line. `opens_line`, `ends_line`: none before, none after.
-    `is_pointed_at`: a colon or arrow right before it. `reach`: the concepts in its sentence, and on the lines around it
-    if it stands alone.
+    `is_pointed_at`: a colon or arrow right before it. `is_set_apart`: alone, or last on its line and pointed at.
+    `reach`: the concepts in its sentence, and on the lines around it if it stands alone.
     """
 
     __slots__ = (
         "ends_line",
         "is_alone",
         "is_pointed_at",
+        "is_set_apart",
         "line",
         "line_end",
         "line_start",
@@ -36,18 +37,16 @@ class Place:
     def __init__(self, reading: Reading, shape: Shape) -> None:
         self.reading = reading
         self.shape = shape
-        self.text = reading.text
-        self.line = reading.line_of(shape.start)
-        self.line_start, self.line_end = reading.line_span(self.line)
-        before = self.text[max(self.line_start, shape.start - _LOOK) : shape.start]
-        self.opens_line = not any(map(str.isalnum, before))
-        self.ends_line = not any(map(str.isalnum, self.text[shape.end : min(self.line_end, shape.end + _LOOK)]))
+        self.text = text = reading.text
+        start, end = shape.start, shape.end
+        self.line = line = reading.line_of(start)
+        self.line_start, self.line_end = line_start, line_end = reading.line_span(line)
+        before = text[max(line_start, start - _LOOK) : start]
+        self.opens_line = not before or not any(map(str.isalnum, before))
+        self.ends_line = end == line_end or not any(map(str.isalnum, text[end : min(line_end, end + _LOOK)]))
         self.is_alone = self.opens_line and self.ends_line
         self.is_pointed_at = before.rstrip(_OPENING).endswith(_POINTING)
-
-    @property
-    def is_set_apart(self) -> bool:
-        return self.is_alone or (self.is_pointed_at and self.ends_line)
+        self.is_set_apart = self.is_alone or (self.is_pointed_at and self.ends_line)
 
     @property
     def is_tied(self) -> bool:
@@ -56,7 +55,10 @@ class Place:
             return self.is_pointed_at
         start = self.shape.start
         hits = self.reading.hits_between(max(self.line_start, start - 12), start)
-        return bool(hits and hits[-1].concepts & Concept.COPULA and start - hits[-1].end <= 2)
+        if not hits:
+            return False
+        _, end, concepts = hits[-1]
+        return bool(concepts & Concept.COPULA) and start - end <= 2
 
     def reach(self) -> int:
         reading, shape = self.reading, self.shape
@@ -74,12 +76,12 @@ class Place:
         if not self.reading.concepts & Concept.ASK:
             return False
         start, end = self.shape.start, self.shape.end
-        for hit in self.reading.hits_between(max(self.line_start, start - 16), start):
-            if hit.concepts & Concept.ASK and not self.text[hit.end : start].strip(" :\"'“«"):
+        for _, hit_end, concepts in self.reading.hits_between(max(self.line_start, start - 16), start):
+            if concepts & Concept.ASK and not self.text[hit_end:start].strip(" :\"'“«"):
                 return True
         return any(
-            hit.concepts & Concept.ASK and not self.text[hit.start : hit.end].isascii() and hit.start - end <= _PARTICLE
-            for hit in self.reading.hits_between(end, min(self.line_end, end + 16))
+            concepts & Concept.ASK and not self.text[hit_start:hit_end].isascii() and hit_start - end <= _PARTICLE
+            for hit_start, hit_end, concepts in self.reading.hits_between(end, min(self.line_end, end + 16))
         )
 
     def is_followed_by_function_word(self) -> bool:
@@ -88,7 +90,10 @@ class Place:
         if not self.text[end : min(self.line_end, end + 2)].strip(" ").isalnum():
             return True
         hits = self.reading.hits_between(end, min(self.line_end, end + 12))
-        return bool(hits) and hits[0].start - end <= 1 and bool(hits[0].concepts & (Concept.LINK_FOR | Concept.COPULA))
+        if not hits:
+            return False
+        start, _, concepts = hits[0]
+        return start - end <= 1 and bool(concepts & (Concept.LINK_FOR | Concept.COPULA))
 
     def is_on_a_street(self) -> bool:
         start = max(self.line_start, self.shape.start - _STREET_BEFORE)

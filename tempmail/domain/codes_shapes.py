@@ -54,22 +54,28 @@ class Shape(NamedTuple):
 def find_shapes(reading: Reading) -> list[Shape]:
     """Every candidate of a text in order, at most MAX_SHAPES. Numbers too short for a code are left out."""
     found: list[Shape] = []
+    words, gaps = reading.words, reading.gaps
     done = -1
     for index, shape in reading.shaped:
         if index <= done:
             continue
         if len(found) >= MAX_SHAPES:
             break
-        first, last = _dashed_chain(reading, index, done)
+        first = last = index
+        if gaps[index] in DASHES or (index and gaps[index - 1] in DASHES):
+            first, last = _dashed_chain(reading, index, done)
         while first < last and reading.concepts_between(reading.starts[first], reading.end_of(first)) & _NOUN:
             first += 1
         if index < first:
-            index, shape = first, DIGITS if reading.words[first].isdigit() else MIXED
-        if first < last and any(not word.isdigit() for word in reading.words[first : last + 1]):
+            index, shape = first, DIGITS if words[first].isdigit() else MIXED
+        if first < last and any(not word.isdigit() for word in words[first : last + 1]):
             found += _dashed(reading, first, last)
         elif shape == DIGITS:
             last = _digits_chain(reading, index)
-            found += _numbers(reading, index, last)
+            if last > index:
+                found += _numbers(reading, index, last)
+            elif len(words[index]) >= _SHORTEST:
+                found.append(_number(reading, index))
         else:
             last = index
             found += _solid(reading, index, shape)
@@ -131,7 +137,7 @@ def _solid(reading: Reading, index: int, shape: int) -> list[Shape]:
 def _numbers(reading: Reading, first: int, last: int) -> list[Shape]:
     """The shapes in a run of digit groups: one code, several numbers, or something that is no code at all."""
     if first == last:
-        return _number(reading, first)
+        return [_number(reading, first)] if len(reading.words[first]) >= _SHORTEST else []
     read = group_reading(reading, first, last)
     if read is None:
         return [shape for a, b in split_points(reading, first, last) for shape in _numbers(reading, a, b)]
@@ -140,10 +146,8 @@ def _numbers(reading: Reading, first: int, last: int) -> list[Shape]:
     return [Shape(value, GROUPED, reading.starts[first], reading.end_of(last), first, last, mask, form)]
 
 
-def _number(reading: Reading, index: int) -> list[Shape]:
+def _number(reading: Reading, index: int) -> Shape:
     word = reading.words[index]
-    if len(word) < _SHORTEST:
-        return []
     start = reading.starts[index]
     mask = glued(reading.text, start, start + len(word)) or counted(reading, index, index)
     if mask is None and len(word) > _LONGEST_DIGITS:
@@ -153,13 +157,15 @@ def _number(reading: Reading, index: int) -> list[Shape]:
         form = "year"
     elif len(word) == 8 and _COMPACT_DATE.match(word):
         form = "compact date"
-    return [Shape(word, NUMERIC, start, start + len(word), index, index, mask, form)]
+    return Shape(word, NUMERIC, start, start + len(word), index, index, mask, form)
 
 
 def _passphrases(reading: Reading) -> list[Shape]:
     """Lower-case words joined by dashes that end their line, alone or behind a colon."""
     found: list[Shape] = []
     words, gaps, text = reading.words, reading.gaps, reading.text
+    if "-" not in gaps:
+        return found
     index = -1
     while len(found) < MAX_SHAPES:
         try:

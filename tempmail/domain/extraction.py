@@ -4,14 +4,14 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from tempmail.domain import codes, links
-from tempmail.domain.codes import CodeCandidate
+from tempmail.domain import links
+from tempmail.domain.codes import CodeCandidate, Searched, chosen, find_codes
 from tempmail.domain.codes_judge import Source
 from tempmail.domain.codes_text import MAX_CHARS, read_source
 from tempmail.domain.html import HtmlView, read_html
 from tempmail.domain.lexicon.letters import normalise, normalise_with_offsets
 from tempmail.domain.links import LinkCandidate
-from tempmail.domain.links_text import ShownLink, links_in_text, until_next
+from tempmail.domain.links_text import ShownLink, links_in_text
 from tempmail.domain.mime import ParsedMail, parse
 
 VERSION: Final = 1
@@ -66,44 +66,77 @@ def extract_mail(mail: ParsedMail, *, with_view: bool = False) -> tuple[Extracti
 
     The HTML is left alone where the text part settles the matter, which halves the work; `with_view` reads it then too.
     """
-    settled = _settled_by_text(mail) if mail.html else None
+    if not mail.html:
+        return extract_from(mail, None), None
+    parts = _Parts(mail)
+    settled = parts.settled_by_text()
     if settled is not None and not with_view:
         return settled, None
-    view = read_html(mail.html) if mail.html else None
-    return settled or extract_from(mail, view), view
-
-
-def _settled_by_text(mail: ParsedMail) -> Extraction | None:
-    """The result of subject and text part if they hold a code and whatever links the mail has. A text part without a
-    code may be a stub, and one without addresses may leave the link to the page."""
-    if "://" not in mail.text and "<a" in mail.html:
-        return None
-    found = extract_from(mail, None)
-    return found if found.code is not None else None
+    view = read_html(mail.html)
+    return settled or parts.extract(view), view
 
 
 def extract_from(mail: ParsedMail, view: HtmlView | None) -> Extraction:
     """The code and the link of a parsed mail; `view` is the view of its HTML body, None if it has none."""
-    forwarded = _FORWARDED.match(mail.subject) is not None
-    subject = read_source("subject", normalise(mail.subject[:MAX_SUBJECT_CHARS]))
-    sources = [Source(subject)]
-    shown: list[ShownLink] = []
-    text = mail.text[:MAX_CHARS]
-    if text and not (view is not None and _says_no_more(text, view)):
-        text = normalise(text)
-        reading = read_source("text", text)
-        quoted = () if forwarded else _quoted_spans(text)
-        sources.append(Source(reading, quoted=quoted))
-        shown += links_in_text(reading, quoted)
-    if view is not None:
-        html_source, html_links = _html_source(view, forwarded=forwarded)
-        sources.append(html_source)
-        shown = html_links + shown
-        hints = [("alt", alt) for alt in view.alts[:MAX_ALT_SOURCES]] + [("preheader", view.preheader)]
-        sources += (Source(read_source(name, normalise(hint))) for name, hint in hints if any(map(str.isdigit, hint)))
-    candidates = codes.find_codes(sources, _people(mail))
-    link_candidates = links.find_links(shown, subject)
-    return Extraction(codes.chosen(candidates), links.chosen(link_candidates), candidates, link_candidates)
+    return _Parts(mail).extract(view)
+
+
+class _Parts:
+    """A mail whose parts are read when they are needed, and once."""
+
+    def __init__(self, mail: ParsedMail) -> None:
+        self._mail = mail
+        self._forwarded = _FORWARDED.match(mail.subject) is not None
+        self._subject = Searched(Source(read_source("subject", normalise(mail.subject[:MAX_SUBJECT_CHARS]))))
+        self._text: Searched | None = None
+
+    def settled_by_text(self) -> Extraction | None:
+        """The result of subject and text part if they hold a code and whatever links the mail has. A text part without
+        a code may be a stub, and one without addresses may leave the link to the page."""
+        mail = self._mail
+        if "://" not in mail.text and "<a" in mail.html:
+            return None
+        text = self._read_text()
+        if not text.is_open and not self._subject.is_open:
+            return None
+        candidates = find_codes([self._subject, text], _people(mail))
+        return self._extraction(candidates, _links_in(text)) if chosen(candidates) is not None else None
+
+    def extract(self, view: HtmlView | None) -> Extraction:
+        """The result of all parts; `view` is the view of the HTML."""
+        sources = [self._subject]
+        shown: list[ShownLink] = []
+        if self._mail.text and not (view is not None and _says_no_more(self._mail.text[:MAX_CHARS], view)):
+            text = self._read_text()
+            sources.append(text)
+            shown = _links_in(text)
+        if view is not None:
+            html_source, html_links = _html_source(view, forwarded=self._forwarded)
+            shown = html_links + shown
+            hints = [("alt", alt) for alt in view.alts[:MAX_ALT_SOURCES]] + [("preheader", view.preheader)]
+            sources.append(Searched(html_source))
+            sources += [
+                Searched(Source(read_source(name, normalise(hint))))
+                for name, hint in hints
+                if any(map(str.isdigit, hint))
+            ]
+        return self._extraction(find_codes(sources, _people(self._mail)), shown)
+
+    def _extraction(self, candidates: tuple[CodeCandidate, ...], shown: list[ShownLink]) -> Extraction:
+        found = links.find_links(shown, self._subject.source.reading) if shown else ()
+        return Extraction(chosen(candidates), links.chosen(found), candidates, found)
+
+    def _read_text(self) -> Searched:
+        if self._text is None:
+            text = normalise(self._mail.text[:MAX_CHARS])
+            reading = read_source("text", text)
+            quoted = () if self._forwarded else _quoted_spans(text)
+            self._text = Searched(Source(reading, quoted=quoted))
+        return self._text
+
+
+def _links_in(text: Searched) -> list[ShownLink]:
+    return links_in_text(text.source.reading, text.source.quoted)
 
 
 def _says_no_more(text: str, view: HtmlView) -> bool:
@@ -122,12 +155,13 @@ def _html_source(view: HtmlView, *, forwarded: bool) -> tuple[Source, list[Shown
     quoted = () if forwarded else tuple((moved[a], moved[b]) for a, b in view.quoted) + _quoted_spans(text)
     prominent = tuple((moved[a], moved[b]) for a, b in view.prominent)
     shown: list[ShownLink] = []
-    for link in view.links:
+    until = len(text)
+    for link in reversed(view.links):
         start, end = moved[link.start], moved[link.end]
         is_quoted = bool(quoted) and any(a <= start < b for a, b in quoted)
-        words = normalise(link.text)
-        shown.append(ShownLink(link.url, words, reading, start, end, len(text), link.is_button, is_quoted))
-    shown = until_next(shown)
+        shown.append(ShownLink(link.url, normalise(link.text), reading, start, end, until, link.is_button, is_quoted))
+        until = start
+    shown.reverse()
     written = [link for link in links_in_text(reading, quoted) if not any(a.start <= link.start < a.end for a in shown)]
     return Source(reading, prominent, quoted), shown + written
 

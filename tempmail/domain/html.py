@@ -6,6 +6,7 @@ One character per cell, span or block (a common way to show a code) is joined to
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -247,14 +248,13 @@ class _Reader:
                 continue
             node = node.next
         whole, moved = _join_singles("".join(self._pieces))
-        return HtmlView(
-            whole,
-            tuple(link if not moved else _shifted(link, moved) for link in self._links),
-            tuple(self._alts),
-            " ".join("".join(self._hidden).split()),
-            tuple((_shift(a, moved), _shift(b, moved)) for a, b in self._prominent),
-            tuple((_shift(a, moved), _shift(b, moved)) for a, b in self._quoted),
-        )
+        links, prominent, quoted = self._links, self._prominent, self._quoted
+        if moved:
+            links = [_shifted(link, moved) for link in links]
+            prominent = [(_shift(a, moved), _shift(b, moved)) for a, b in prominent]
+            quoted = [(_shift(a, moved), _shift(b, moved)) for a, b in quoted]
+        preheader = " ".join("".join(self._hidden).split())
+        return HtmlView(whole, tuple(links), tuple(self._alts), preheader, tuple(prominent), tuple(quoted))
 
     def _open(self, node: LexborNode, tag: str, outer: _Frame) -> _Frame:
         frame = _Frame(tag, outer.hidden, outer.tiny)
@@ -272,19 +272,14 @@ class _Reader:
     def _apply(self, attributes: dict[str, str | None], frame: _Frame) -> None:
         """What the attributes of an element do to it."""
         tag = frame.tag
-        style = attributes.get("style")
-        if "hidden" in attributes:
+        written = attributes.get("style")
+        style = _style(written) if written else _NO_STYLE
+        if style.hides or "hidden" in attributes:
             frame.hidden = True
-        if style:
-            style = _squeeze(style)
-            size = _font_px(style)
-            if size is not None:
-                frame.tiny = size <= 1
-                if size >= _LARGE_PX:
-                    frame.large_from = self._length
-            elif "letter-spacing" in style:
-                frame.large_from = self._length
-            frame.hidden = frame.hidden or _hides(style)
+        if style.font_px is not None:
+            frame.tiny = style.font_px <= 1
+        if style.is_large:
+            frame.large_from = self._length
         classes = attributes.get("class")
         if classes:
             names = classes.split()
@@ -295,8 +290,8 @@ class _Reader:
         if tag == "blockquote" and attributes.get("type") == "cite":
             frame.quoted_from = self._length
         elif tag == "a" and (url := attributes.get("href")) and len(self._links) < MAX_LINKS:
-            button = style is not None and _BUTTON_STYLE.search(style) is not None
-            frame.link = _OpenLink("".join(url.split())[:MAX_URL_CHARS], self._length, button, len(self._alts))
+            address = "".join(url.split())[:MAX_URL_CHARS]
+            frame.link = _OpenLink(address, self._length, style.is_button, len(self._alts))
 
     def _close(self, frame: _Frame) -> None:
         if frame.link is not None:
@@ -366,6 +361,35 @@ def _runs_together(before: str, after: str) -> bool:
     if before[-1].isdigit():
         return after[0].isalpha() and before.strip().isdigit() and len(before) >= _SHORTEST_NUMBER
     return before[-1].isalpha() and after[0].isdigit() and after.strip().isdigit() and len(after) >= _SHORTEST_NUMBER
+
+
+class _Style(NamedTuple):
+    """What a style attribute says of its element. `font_px`: the size it sets, if any."""
+
+    hides: bool = False
+    font_px: float | None = None
+    is_large: bool = False
+    is_button: bool = False
+
+
+_NO_STYLE = _Style()
+
+
+def _style(written: str) -> _Style:
+    # Long ones are not remembered, so that what is remembered stays small whatever is sent.
+    return _remembered_style(written) if len(written) <= _REMEMBERED_STYLE_CHARS else _read_style(written)
+
+
+def _read_style(written: str) -> _Style:
+    style = _squeeze(written)
+    size = _font_px(style)
+    is_large = size >= _LARGE_PX if size is not None else "letter-spacing" in style
+    return _Style(_hides(style), size, is_large, _BUTTON_STYLE.search(style) is not None)
+
+
+# A page says the same few styles again and again, and so do the mails of one sender.
+_REMEMBERED_STYLE_CHARS = 400
+_remembered_style = lru_cache(maxsize=2_048)(_read_style)
 
 
 def _font_px(style: str) -> float | None:

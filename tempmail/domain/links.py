@@ -5,11 +5,13 @@ As with codes, named signs for and against are added up for each link; the sum c
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from tempmail.domain.codes_text import Reading
 from tempmail.domain.lexicon.table import Concept
-from tempmail.domain.links_address import NO_TOKEN, TOKEN, Address, concepts_of, read_address
+from tempmail.domain.links_address import NO_TOKEN, TOKEN, Address, Traits, concepts_of, read_address
 from tempmail.domain.links_text import MAX_LINKS, ShownLink
 
 MAX_REPORTED = 30
@@ -58,9 +60,12 @@ _REASONS: Final = {sign: f"{sign} {points:+.1f}" for sign, points in SIGNS.items
 # Which purpose a text has, the surest first.
 _PURPOSES: Final = ((Concept.VERIFY, "verify"), (Concept.RESET, "reset"), (Concept.LOGIN, "sign in"))
 _PURPOSE: Final = Concept.VERIFY | Concept.RESET | Concept.LOGIN
+_TO_PROVE: Final = _PURPOSE | Concept.AUTH | Concept.OTP
 # What the words around a link are asked for; a text without any of it need not be looked at.
 _ASKED_ABOUT: Final = _PURPOSE | Concept.CLICK | Concept.ACCOUNT | Concept.DENY
 _LINES_ABOVE = 2
+# So many letters before a link on its line are words about it.
+_WORDS_FROM = 4
 _MAX_LOOKBACK = 240
 _LONGEST_QUESTION = 60
 
@@ -105,15 +110,28 @@ def _judged(link: ShownLink, address: Address, about: int, mentioned: int) -> Li
     own = _shows_itself(link)
     text = 0 if own else concepts_of(link.text[:200])
     before, doubt = _words_around(link)
+    shows = (link.is_button, own, link.is_quoted)
+    kind, score, reasons = _weighed(text, address.traits, before, about, bool(mentioned & _TO_PROVE), doubt, shows)
+    return LinkCandidate(link.url, kind, link.text[:200], address.host, score, reasons)
+
+
+# Links are of few sorts: most are weighed like one seen before.
+@lru_cache(maxsize=4_096)
+def _weighed(
+    text: int, address: Traits, before: int, about: int, proves: bool, doubt: int, shows: tuple[bool, bool, bool]
+) -> tuple[str, float, tuple[str, ...]]:
+    """Kind, score and reasons of a link, from the concepts of its text, of the words before it, of the subject, of the
+    doubts beside it; whether the mail speaks of proving who one is; whether it is a button, its own text, quoted."""
     signs = [
-        *_signs_of_purpose(text, address, before, about, mentioned),
+        *_signs_of_purpose(text, address, before, about, proves=proves),
         *_signs_against(text, address, before, about, doubt),
     ]
-    if link.is_button:
+    is_button, is_own_text, is_quoted = shows
+    if is_button:
         signs.append("looks like a button")
-    if own:
+    if is_own_text:
         signs.append("the address is its own text")
-    if link.is_quoted:
+    if is_quoted:
         signs.append("quoted from an earlier mail")
     score = sum([SIGNS[sign] for sign in signs])
     kind = OTHER
@@ -121,11 +139,10 @@ def _judged(link: ShownLink, address: Address, about: int, mentioned: int) -> Li
         kind = UNSUBSCRIBE
     elif score >= THRESHOLD:
         kind = _kind(text, address.path_concepts | address.query_concepts, before, about)
-    reasons = tuple([_REASONS[sign] for sign in signs])
-    return LinkCandidate(link.url, kind, link.text[:200], address.host, round(score, 2), reasons)
+    return kind, round(score, 2), tuple([_REASONS[sign] for sign in signs])
 
 
-def _signs_of_purpose(text: int, address: Address, before: int, about: int, mentioned: int) -> list[str]:
+def _signs_of_purpose(text: int, address: Traits, before: int, about: int, *, proves: bool) -> list[str]:
     signs: list[str] = []
     if not text & _PURPOSE and text & Concept.CLICK:
         signs.append("its text is a call to go on")
@@ -139,7 +156,7 @@ def _signs_of_purpose(text: int, address: Address, before: int, about: int, ment
         signs.append("the words before it say to open it")
     if purpose := _purpose(about):
         signs.append(f"the subject says to {purpose}")
-    elif (text | before) & Concept.CLICK and mentioned & (_PURPOSE | Concept.AUTH | Concept.OTP):
+    elif (text | before) & Concept.CLICK and proves:
         signs.append("the mail speaks of verifying or signing in")
     if address.token == TOKEN:
         signs.append("the address carries a token")
@@ -148,7 +165,7 @@ def _signs_of_purpose(text: int, address: Address, before: int, about: int, ment
     return signs
 
 
-def _signs_against(text: int, address: Address, before: int, about: int, doubt: int) -> list[str]:
+def _signs_against(text: int, address: Traits, before: int, about: int, doubt: int) -> list[str]:
     signs: list[str] = []
     path = address.path_concepts
     if address.is_file:
@@ -228,7 +245,7 @@ def _words_around(link: ShownLink) -> tuple[int, int]:
             asked = reading.sentence_start(max(line_start, start - 2), max(line_start, start - _LONGEST_QUESTION))
         doubt = reading.concepts_between(asked, end) & Concept.DENY
     lead = reading.text[max(line_start, link.start - 60) : link.start]
-    if sum(map(str.isalpha, lead)) <= 3:
+    if len(list(islice(filter(str.isalpha, lead), _WORDS_FROM))) < _WORDS_FROM:
         steps = 0
         while line > 0 and steps < _LINES_ABOVE:
             line -= 1

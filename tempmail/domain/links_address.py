@@ -18,18 +18,23 @@ _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _UUID_DIGITS = 32
+_DIGITS, _UPPERS, _LOWERS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ico|woff2?|ics|pdf)\Z", re.IGNORECASE)
 
 
-class Address(NamedTuple):
+class Traits(NamedTuple):
     """`path_concepts`, `query_concepts`: what the lexicon says of the words in them. `token`: NO_TOKEN to TOKEN."""
 
-    host: str
     is_bare: bool
     is_file: bool
     path_concepts: int
     query_concepts: int
     token: int
+
+
+class Address(NamedTuple):
+    host: str
+    traits: Traits
 
 
 def read_address(url: str) -> Address | None:
@@ -41,22 +46,22 @@ def read_address(url: str) -> Address | None:
     query = "&".join(filter(None, (parts[3], parts[4])))
     path_pieces = _pieces(path)
     query_pieces = _pieces(query)
-    return Address(
-        host,
+    traits = Traits(
         not path.strip("/") and not query,
         "." in path and _FILE.search(path) is not None,
         _concepts_of_pieces(path_pieces),
         _concepts_of_pieces(query_pieces),
         _secret(path_pieces + query_pieces),
     )
+    return Address(host, traits)
 
 
 @lru_cache(maxsize=2_048)
 def concepts_of(text: str) -> int:
     """All concepts of a short text."""
     concepts = 0
-    for hit in read_source("", text).hits:
-        concepts |= hit.concepts
+    for _, _, found in read_source("", text).hits:
+        concepts |= found
     return concepts
 
 
@@ -79,7 +84,10 @@ def _concepts_of_words(words: str) -> int:
 
 
 def _secret(pieces: list[tuple[str, int]]) -> int:
-    strongest = max([strength for _, strength in pieces], default=NO_TOKEN)
+    strongest = NO_TOKEN
+    for _, strength in pieces:
+        if strength > strongest:
+            strongest = strength
     if strongest == SHORT_KEY:
         keys = [len(piece) for piece, strength in pieces if strength and not piece.isdigit()]
         if sum(keys) >= 16:
@@ -95,9 +103,15 @@ def _strength(piece: str) -> int:
         return NO_TOKEN
     if len(piece) >= _UUID_DIGITS and _UUID.search(piece):
         return TOKEN
-    digits = sum(map(str.isdigit, piece))
-    uppers = sum(map(str.isupper, piece))
-    letters = sum(map(str.isalpha, piece))
+    if piece.isascii():
+        data = piece.encode()
+        digits = len(data) - len(data.translate(None, _DIGITS))
+        uppers = len(data) - len(data.translate(None, _UPPERS))
+        letters = uppers + len(data) - len(data.translate(None, _LOWERS))
+    else:
+        digits = sum(map(str.isdigit, piece))
+        uppers = sum(map(str.isupper, piece))
+        letters = sum(map(str.isalpha, piece))
     if len(piece) >= 16 and ((digits >= 2 and letters >= 2) or 2 <= uppers < letters):
         return TOKEN
     if len(piece) >= 24 and "-" not in piece and "_" not in piece:

@@ -1,7 +1,7 @@
 """Web addresses that are written out in a text, with the words they belong to."""
 
 import re
-from itertools import islice, pairwise
+from itertools import islice
 from typing import NamedTuple
 
 from tempmail.domain.codes_text import Reading, lines_with_addresses
@@ -36,18 +36,17 @@ def links_in_text(reading: Reading, quoted: tuple[tuple[int, int], ...] = ()) ->
     if "://" not in text and "www." not in text:
         return found
     lines = lines_with_addresses(text)
-    for match in islice((match for start, end in lines for match in _URL.finditer(text, start, end)), MAX_LINKS):
+    until = len(text)
+    matches = list(islice((match for start, end in lines for match in _URL.finditer(text, start, end)), MAX_LINKS))
+    for match in reversed(matches):
         url = _trimmed(match[0])
         words, start = _words_before(text, match.start())
-        is_quoted = any(a <= start < b for a, b in quoted)
+        is_quoted = bool(quoted) and any(a <= start < b for a, b in quoted)
         url = url if "://" in url[:9] else "http://" + url
-        found.append(ShownLink(url, words, reading, start, match.end(), len(text), is_quoted=is_quoted))
-    return until_next(found)
-
-
-def until_next(links: list[ShownLink]) -> list[ShownLink]:
-    """`links` of one source in order, each with its `until`."""
-    return [link._replace(until=following.start) for link, following in pairwise(links)] + links[-1:]
+        found.append(ShownLink(url, words, reading, start, match.end(), until, is_quoted=is_quoted))
+        until = start
+    found.reverse()
+    return found
 
 
 def _trimmed(url: str) -> str:

@@ -9,7 +9,7 @@ attachments are measured, not decoded.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tempmail.domain.charsets import Decoder
@@ -58,8 +58,8 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
     """`subject`: on one line, "" if absent. `message_id`, `date`: as written. `text`, `html`: all bodies of the kind,
-    joined with LF, lines end with LF; those of enclosed messages follow those of the mail. `headers`: of the mail
-    itself, all, in order, decoded. `defects`: what was found broken or over a limit, each named once."""
+    joined with LF, lines end with LF; those of enclosed messages follow those of the mail. `defects`: what was found
+    broken or over a limit, each named once."""
 
     subject: str
     from_: tuple[MailAddress, ...]
@@ -71,13 +71,43 @@ class ParsedMail:
     text: str
     html: str
     attachments: tuple[Attachment, ...]
-    headers: tuple[tuple[str, str], ...]
+    header_fields: "HeaderFields"
     defects: tuple[str, ...]
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The header of the mail itself: all fields in order, decoded, (name as written, value)."""
+        return self.header_fields.decoded()
 
     @property
     def sender(self) -> str:
         """The first From address (addr-spec), or "" ."""
         return next((mailbox.address for mailbox in self.from_ if mailbox.address), "")
+
+
+class HeaderFields:
+    """All header fields of a mail, decoded when they are first asked for: reading a mail needs five of twenty."""
+
+    __slots__ = ("_decoded", "_decoder", "_raw")
+
+    def __init__(self, raw: Sequence[tuple[str, bytes]] = (), decoder: Decoder | None = None) -> None:
+        self._raw = raw
+        self._decoder = decoder or Decoder()
+        self._decoded: tuple[tuple[str, str], ...] | None = None
+
+    def decoded(self) -> tuple[tuple[str, str], ...]:
+        if self._decoded is None:
+            self._decoded = tuple([(name, header_text(value, self._decoder)) for name, value in self._raw])
+        return self._decoded
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HeaderFields) and self.decoded() == other.decoded()
+
+    def __hash__(self) -> int:
+        return hash(self.decoded())
+
+    def __repr__(self) -> str:
+        return repr(self.decoded())
 
 
 _DEFAULT_LIMITS = MimeLimits()
@@ -108,7 +138,7 @@ def _parse(raw: bytes, limits: MimeLimits) -> ParsedMail:
         text=text,
         html=html,
         attachments=attachments,
-        headers=tuple([(name, header_text(value, decoder)) for name, value in root.fields]),
+        header_fields=HeaderFields(root.fields, decoder),
         defects=tuple(tree.defects),
     )
 
@@ -138,7 +168,7 @@ def _structure(raw: bytes, limits: MimeLimits) -> tuple[Decoder, Tree, dict[int,
 def _as_source(raw: bytes, limits: MimeLimits, defect: str) -> ParsedMail:
     """The whole source as the text, for a mail that cannot be read otherwise."""
     text = raw[: limits.max_text_bytes].decode("utf-8", "replace").replace("\r\n", "\n")
-    return ParsedMail("", (), (), (), (), None, None, text, "", (), (), (defect,))
+    return ParsedMail("", (), (), (), (), None, None, text, "", (), HeaderFields(), (defect,))
 
 
 def _roles(tree: Tree, named: set[int]) -> Roles:

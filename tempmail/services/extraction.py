@@ -77,9 +77,9 @@ class Extractor:
         own To and Cc."""
         rules = self._rules
         if len(raw) < self._thread_bytes:
-            finding, ruled = _read(raw, rules, envelope_from, recipients)
+            finding, ruled = read_mail(raw, rules, envelope_from, recipients)
         else:
-            finding, ruled = await asyncio.to_thread(_read, raw, rules, envelope_from, recipients)
+            finding, ruled = await asyncio.to_thread(read_mail, raw, rules, envelope_from, recipients)
         if ruled is None:
             return finding
         return replace(finding, extraction=await asyncio.to_thread(self._ruled, rules, ruled, finding.extraction))
@@ -96,8 +96,8 @@ class Extractor:
         return ruled.extraction
 
 
-def _read(
-    raw: bytes, rules: RuleSet, envelope_from: str, recipients: tuple[str, ...]
+def read_mail(
+    raw: bytes, rules: RuleSet, envelope_from: str = "", recipients: tuple[str, ...] = ()
 ) -> tuple[Finding, RuledMail | None]:
     """What `raw` shows without rules; with what they are to look at, if any is for this mail."""
     mail = parse(raw)

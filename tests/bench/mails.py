@@ -32,12 +32,53 @@ Content-Transfer-Encoding: base64
 Content-Disposition: attachment; filename="report.bin"
 
 """
+_NEWSLETTER_HEAD = """\
+From: News <news@sender.example>
+To: inbox@bench.example
+Subject: The week in the garden
+MIME-Version: 1.0
+Content-Type: text/html; charset=utf-8
+
+<!DOCTYPE html><html><head><style>
+"""
+_NEWSLETTER_WORDS = (
+    "your", "weekly", "guide", "offers", "new", "prices", "shop", "the", "sale", "now", "read", "more", "about",
+    "garden", "kitchen", "travel", "books", "music", "and", "we", "ship", "to", "you", "free", "today", "only",
+)  # fmt: skip
+_NEWSLETTER_ROW = """\
+<tr><td class="c{style}" style="padding:12px;font-family:Arial,Helvetica,sans-serif;font-size:14px;color:#333">
+<table role="presentation" width="100%"><tr><td><a href="https://click.sender.example/ls?upn={token}&amp;i={number}"
+ style="color:#06c"><img src="https://img.sender.example/{number}.jpg" alt="Item {number}" width="280"></a></td>
+<td><h2 style="font-size:18px">Item {number}</h2><p style="margin:0 0 8px">{words}.</p>
+<a class="button" href="https://www.sender.example/item/{number}?utm=a"
+ style="display:inline-block;background:#06c;padding:8px">Shop now</a></td></tr></table></td></tr>
+"""
 _TAIL = "\n--=_part--\n"
 
 
 def small(code: str = SMALL_CODE) -> bytes:
     """The mail of `SMALL_FILE`, with CRLF lines and `code` (six digits) in place of its own."""
     return _wire(SMALL_FILE.read_text("utf-8").replace(SMALL_CODE, code))
+
+
+def newsletter(size_bytes: int = 1_000_000) -> bytes:
+    """A mail of HTML alone, of `size_bytes` and less than a kilobyte more: a long style sheet, then rows of a picture,
+    words and two links to follow."""
+    draw = random.Random(911)
+    rules = "".join(
+        f".c{n} {{ color: #{n:06x}; padding: {n % 30}px; font-size: {10 + n % 9}px }}\n" for n in range(600)
+    )
+    pieces = [_NEWSLETTER_HEAD, rules, "</style></head><body><table>\n"]
+    room = size_bytes - sum(map(len, pieces))
+    while room > 0:
+        number = len(pieces)
+        words = " ".join(draw.choices(_NEWSLETTER_WORDS, k=30))
+        row = _NEWSLETTER_ROW.format(
+            number=number, style=number % 600, token=f"{draw.getrandbits(160):040x}", words=words
+        )
+        pieces.append(row)
+        room -= len(row) + row.count("\n")
+    return _wire("".join(pieces) + "</table></body></html>\n")
 
 
 def large(size_bytes: int) -> bytes:

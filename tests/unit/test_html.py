@@ -90,3 +90,10 @@ def test_a_tree_larger_than_the_bound_is_cut() -> None:
     view = read_html("<i>x</i>" * (MAX_NODES + 1))
 
     assert 0 < len(view.text) <= MAX_NODES
+
+
+@pytest.mark.parametrize("length", [10, 400, 401, 5_000])
+def test_a_style_of_any_length_is_read(length: int) -> None:
+    style = "display:none".rjust(length, ";")
+
+    assert read_html(f"<p>seen</p><p style='{style}'>hidden</p>").text.split() == ["seen"]

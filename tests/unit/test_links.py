@@ -67,4 +67,4 @@ def test_a_token_is_told_from_words_and_numbers(url: str, token: int) -> None:
     address = read_address(url)
 
     assert address is not None
-    assert address.token == token
+    assert address.traits.token == token

@@ -62,3 +62,12 @@ def test_listed_attachments_open_with_the_listed_size(path: Path) -> None:
 def test_every_mail_has_its_expectation() -> None:
     assert len(MAILS) >= 40
     assert {path.stem for path in MAILS} == {path.stem for path in MAILS[0].parent.glob("*.json")}
+
+
+def test_mails_are_equal_where_all_that_they_say_is() -> None:
+    raw = b"Subject: a\r\nX-Note: =?utf-8?q?=C3=BC?=\r\n\r\ntext\r\n"
+
+    assert parse(raw) == parse(raw)
+    assert hash(parse(raw)) == hash(parse(raw))
+    assert parse(raw).headers == (("Subject", "a"), ("X-Note", "ü"))
+    assert parse(raw) != parse(raw.replace(b"X-Note", b"X-Other"))

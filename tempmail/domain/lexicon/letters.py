@@ -18,6 +18,7 @@ _ZEROS = (
     0x1040, 0x1090, 0x17E0, 0x1810,
 )  # fmt: skip
 _TO_ASCII = {zero + value: str(value) for zero in _ZEROS for value in range(10)} | {0x66B: ".", 0x66C: ",", 0x60C: ","}
+_ASCII = bytes(range(128))
 _FOREIGN = re.compile(f"[{''.join(map(chr, _TO_ASCII))}]+")
 _TO_PLAIN = str.maketrans(
     {
@@ -41,8 +42,15 @@ def normalise(text: str) -> str:
     """`text` with invisible characters removed, compatibility forms (full width) plain, and all digits ASCII."""
     if text.isascii():
         return text
-    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-    return _FOREIGN.sub(_to_ascii, plain)
+    # Letters beyond ASCII are few in most texts: it is enough to look among these for what is to be changed.
+    if _INVISIBLE.search(_beyond_ascii(text)):
+        text = _INVISIBLE.sub("", text)
+    text = unicodedata.normalize("NFKC", text)
+    return _FOREIGN.sub(_to_ascii, text) if _FOREIGN.search(_beyond_ascii(text)) else text
+
+
+def _beyond_ascii(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def _to_ascii(found: re.Match[str]) -> str:
@@ -52,6 +60,10 @@ def _to_ascii(found: re.Match[str]) -> str:
 def normalise_with_offsets(text: str, offsets: Sequence[int]) -> tuple[str, dict[int, int]]:
     """`normalise(text)`, and where each of the `offsets` into `text` is in the result."""
     if text.isascii():
+        return text, {offset: offset for offset in offsets}
+    # The one change that most pages need moves nothing.
+    text = text.replace("\u00a0", " ")
+    if normalise(text) == text:
         return text, {offset: offset for offset in offsets}
     pieces: list[str] = []
     moved: dict[int, int] = {}

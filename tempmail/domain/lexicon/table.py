@@ -92,7 +92,8 @@ class _Tables:
     suffix: dict[str, int] = field(default_factory=dict)
     phrases: dict[str, list[tuple[tuple[str, ...], int]]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
-    run_pattern: re.Pattern[str] | None = None
+    runs_from: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    run_start: re.Pattern[str] | None = None
 
 
 def languages() -> list[str]:
@@ -118,9 +119,10 @@ def _tables() -> _Tables:
                         _enter(tables, prefix + term, concept)
     for phrases in tables.phrases.values():
         phrases.sort(key=lambda phrase: -len(phrase[0]))
+    for term in sorted(tables.runs, key=len, reverse=True):
+        tables.runs_from.setdefault(term[0], []).append((term, tables.runs[term]))
     if tables.runs:
-        longest_first = sorted(tables.runs, key=len, reverse=True)
-        tables.run_pattern = re.compile("|".join(map(re.escape, longest_first)))
+        tables.run_start = re.compile(f"[{''.join(map(re.escape, tables.runs_from))}]")
     return tables
 
 
@@ -175,8 +177,19 @@ def phrases_from(word: str) -> tuple[tuple[tuple[str, ...], int], ...]:
 
 
 def run_concepts(text: str) -> Iterator[tuple[int, int, int]]:
-    """(start, end, concepts) of the terms of languages without spaces."""
+    """(start, end, concepts) of the terms of languages without spaces, from left to right, the longest at each place.
+
+    A table by first letters: one pattern of all terms would try hundreds of them at every letter.
+    """
     tables = _tables()
-    if tables.run_pattern is not None and not text.isascii() and _RUN_LETTER.search(text):
-        for found in tables.run_pattern.finditer(text):
-            yield found.start(), found.end(), tables.runs[found[0]]
+    if tables.run_start is None or text.isascii() or not _RUN_LETTER.search(text):
+        return
+    done = 0
+    for found in tables.run_start.finditer(text):
+        start = found.start()
+        if start >= done:
+            for term, concepts in tables.runs_from[found[0]]:
+                if text.startswith(term, start):
+                    done = start + len(term)
+                    yield start, done, concepts
+                    break
