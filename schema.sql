@@ -20,7 +20,29 @@ CREATE TABLE mailboxes (
     expires_at text,
     is_pinned integer default 0,
     forward_to text,
-    is_favorite integer default 0
+    is_favorite integer default 0,
+    session_epoch integer not null default 0,
+    flags integer generated always as (
+        case when coalesce(can_login, 0) <> 0 then 4 else 0 end
+        + case when coalesce(is_favorite, 0) <> 0 then 2 else 0 end
+        + case when coalesce(forward_to, '') <> '' then 1 else 0 end
+    ) stored
+);
+
+CREATE VIRTUAL TABLE mailbox_search using fts5 (
+    address, content = 'mailboxes', content_rowid = 'id', tokenize = 'trigram case_sensitive 1', detail = none
+);
+
+CREATE TABLE mailbox_counts (
+    flags integer primary key,
+    mailboxes integer not null
+);
+
+CREATE TABLE mailbox_counts_by_domain (
+    domain text not null,
+    flags integer not null,
+    mailboxes integer not null,
+    primary key (domain, flags)
 );
 
 CREATE TABLE messages (
@@ -49,7 +71,9 @@ CREATE TABLE users (
     role text not null default 'user',
     can_send integer not null default 0,
     mailbox_limit integer not null default 10,
-    created_at text default current_timestamp
+    created_at text default current_timestamp,
+    session_epoch integer not null default 0,
+    mailbox_count integer not null default 0
 );
 
 CREATE TABLE user_mailboxes (
@@ -58,7 +82,17 @@ CREATE TABLE user_mailboxes (
     mailbox_id integer not null references mailboxes (id) on delete cascade,
     created_at text default current_timestamp,
     is_pinned integer not null default 0,
+    mailbox_flags integer not null default 0,
+    mailbox_domain text not null default '',
+    mailbox_address text not null default '',
     unique (user_id, mailbox_id)
+);
+
+CREATE TABLE user_counts (
+    role text not null,
+    can_send integer not null,
+    users integer not null,
+    primary key (role, can_send)
 );
 
 CREATE TABLE sent_emails (
@@ -135,9 +169,35 @@ CREATE TABLE versions (
     version integer not null
 );
 
-CREATE INDEX mailboxes_by_creation on mailboxes (created_at desc, id desc);
+CREATE TABLE api_tokens (
+    id integer primary key autoincrement,
+    user_id integer not null references users (id) on delete cascade,
+    name text not null,
+    secret_hash text not null unique,
+    actions text not null,
+    mailboxes text not null,
+    created_at text not null,
+    expires_at text,
+    last_used_at text
+);
 
-CREATE INDEX mailboxes_by_domain on mailboxes (domain);
+CREATE TABLE audit_log (
+    id integer primary key autoincrement,
+    at text not null,
+    actor text not null,
+    role text not null,
+    action text not null,
+    target text not null,
+    address text not null,
+    status integer not null,
+    request_id text not null
+);
+
+CREATE INDEX mailboxes_by_domain on mailboxes (domain, id);
+
+CREATE INDEX mailboxes_by_flags on mailboxes (flags, id);
+
+CREATE INDEX mailboxes_by_domain_and_flags on mailboxes (domain, flags, id);
 
 CREATE INDEX mailboxes_by_expiry on mailboxes (expires_at);
 
@@ -151,7 +211,9 @@ CREATE INDEX messages_by_extraction on messages (extraction_version, id);
 
 CREATE INDEX user_mailboxes_by_mailbox on user_mailboxes (mailbox_id);
 
-CREATE INDEX user_mailboxes_by_pin on user_mailboxes (user_id, is_pinned desc);
+CREATE INDEX user_mailboxes_by_pin on user_mailboxes (
+    user_id, is_pinned desc, mailbox_id desc, mailbox_flags, mailbox_domain, mailbox_address
+);
 
 CREATE INDEX sent_emails_by_provider_id on sent_emails (resend_id);
 
@@ -166,3 +228,85 @@ CREATE INDEX object_deletes_by_due on object_deletes (due);
 CREATE INDEX jobs_by_due on jobs (due, id);
 
 CREATE INDEX revoked_sessions_by_expiry on revoked_sessions (expires_at);
+
+CREATE INDEX api_tokens_by_user on api_tokens (user_id, id);
+
+CREATE INDEX audit_log_by_time on audit_log (at, id);
+
+CREATE INDEX audit_log_by_actor on audit_log (actor, id);
+
+CREATE INDEX audit_log_by_action on audit_log (action, id);
+
+CREATE INDEX audit_log_by_actor_and_action on audit_log (actor, action, id);
+
+CREATE TRIGGER mailboxes_added after insert on mailboxes begin
+    insert into mailbox_search (rowid, address) values (new.id, new.address);
+    insert into mailbox_counts (flags, mailboxes) values (new.flags, 1)
+        on conflict (flags) do update set mailboxes = mailboxes + 1;
+    insert into mailbox_counts_by_domain (domain, flags, mailboxes) values (new.domain, new.flags, 1)
+        on conflict (domain, flags) do update set mailboxes = mailboxes + 1;
+end;
+
+CREATE TRIGGER mailboxes_removed after delete on mailboxes begin
+    insert into mailbox_search (mailbox_search, rowid, address) values ('delete', old.id, old.address);
+    update mailbox_counts set mailboxes = mailboxes - 1 where flags = old.flags;
+    update mailbox_counts_by_domain set mailboxes = mailboxes - 1 where domain = old.domain and flags = old.flags;
+    delete from mailbox_counts_by_domain where domain = old.domain and flags = old.flags and mailboxes = 0;
+end;
+
+CREATE TRIGGER mailboxes_renamed after update of id, address on mailboxes begin
+    insert into mailbox_search (mailbox_search, rowid, address) values ('delete', old.id, old.address);
+    insert into mailbox_search (rowid, address) values (new.id, new.address);
+    update user_mailboxes set mailbox_address = new.address where mailbox_id = new.id;
+end;
+
+CREATE TRIGGER mailboxes_changed after update of domain, can_login, is_favorite, forward_to on mailboxes
+when old.flags <> new.flags or old.domain <> new.domain begin
+    update user_mailboxes set mailbox_flags = new.flags, mailbox_domain = new.domain where mailbox_id = new.id;
+    update mailbox_counts set mailboxes = mailboxes - 1 where flags = old.flags;
+    insert into mailbox_counts (flags, mailboxes) values (new.flags, 1)
+        on conflict (flags) do update set mailboxes = mailboxes + 1;
+    update mailbox_counts_by_domain set mailboxes = mailboxes - 1 where domain = old.domain and flags = old.flags;
+    delete from mailbox_counts_by_domain where domain = old.domain and flags = old.flags and mailboxes = 0;
+    insert into mailbox_counts_by_domain (domain, flags, mailboxes) values (new.domain, new.flags, 1)
+        on conflict (domain, flags) do update set mailboxes = mailboxes + 1;
+end;
+
+CREATE TRIGGER user_mailboxes_added after insert on user_mailboxes begin
+    update users set mailbox_count = mailbox_count + 1 where id = new.user_id;
+    update user_mailboxes
+    set (mailbox_flags, mailbox_domain, mailbox_address)
+        = (select flags, domain, address from mailboxes where mailboxes.id = new.mailbox_id)
+    where id = new.id;
+end;
+
+CREATE TRIGGER user_mailboxes_removed after delete on user_mailboxes begin
+    update users set mailbox_count = mailbox_count - 1 where id = old.user_id;
+end;
+
+CREATE TRIGGER user_mailboxes_moved after update of user_id, mailbox_id on user_mailboxes begin
+    update users set mailbox_count = mailbox_count - 1 where id = old.user_id;
+    update users set mailbox_count = mailbox_count + 1 where id = new.user_id;
+    update user_mailboxes
+    set (mailbox_flags, mailbox_domain, mailbox_address)
+        = (select flags, domain, address from mailboxes where mailboxes.id = new.mailbox_id)
+    where id = new.id;
+end;
+
+CREATE TRIGGER users_added after insert on users begin
+    insert into user_counts (role, can_send, users) values (new.role, new.can_send <> 0, 1)
+        on conflict (role, can_send) do update set users = users + 1;
+end;
+
+CREATE TRIGGER users_removed after delete on users begin
+    update user_counts set users = users - 1 where role = old.role and can_send = (old.can_send <> 0);
+    delete from user_counts where role = old.role and can_send = (old.can_send <> 0) and users = 0;
+end;
+
+CREATE TRIGGER users_changed after update of role, can_send on users
+when old.role <> new.role or old.can_send <> new.can_send begin
+    update user_counts set users = users - 1 where role = old.role and can_send = (old.can_send <> 0);
+    delete from user_counts where role = old.role and can_send = (old.can_send <> 0) and users = 0;
+    insert into user_counts (role, can_send, users) values (new.role, new.can_send <> 0, 1)
+        on conflict (role, can_send) do update set users = users + 1;
+end;

@@ -4,6 +4,7 @@ Stamps are `YYYY-MM-DD HH:MM:SS` in UTC without a zone (freemail contract 1.0): 
 PostgreSQL alike, and two of them compare only with each other.
 """
 
+import functools
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -55,7 +56,13 @@ def stamp(epoch_s: float) -> str:
     >>> stamp(1704110400.9)
     '2024-01-01 12:00:00'
     """
-    return datetime.fromtimestamp(int(epoch_s), UTC).strftime(_FORMAT)
+    return _stamp_of(int(epoch_s))
+
+
+@functools.lru_cache(maxsize=16)
+def _stamp_of(second: int) -> str:
+    # Remembered: a busy second asks many times.
+    return datetime.fromtimestamp(second, UTC).strftime(_FORMAT)
 
 
 def parse_stamp(text: str) -> float:

@@ -14,6 +14,7 @@
     │   ├── Forbidden             the policy table says no
     │   ├── NotFound              no such mailbox, message, object
     │   ├── Conflict              lost a race, or it exists already
+    │   ├── QuotaReached          the account has as many mailboxes as it may
     │   ├── TooLarge              over a named limit
     │   ├── NotServed             a recipient whose domain is not ours
     │   └── UnknownMailbox        a served domain, but mailboxes are not created on receipt
@@ -84,6 +85,10 @@ class NotFound(Permanent):
 
 class Conflict(Permanent):
     """It exists already, or another request was first."""
+
+
+class QuotaReached(Permanent):
+    """The account has as many mailboxes as it may have."""
 
 
 class TooLarge(Permanent):

@@ -78,6 +78,8 @@ _WORDS = re.compile(r"[a-z0-9]+", re.ASCII)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])", re.ASCII)
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 _cid: ContextVar[str] = ContextVar("cid", default="")
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
@@ -173,11 +175,11 @@ class _Formatter(logging.Formatter):
         self._role = role
 
     def pairs(self, record: logging.LogRecord) -> list[tuple[str, Plain]]:
-        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        second = int(record.created)
         fields: Mapping[str, object] | None = record.__dict__.get("fields")
         is_ours = isinstance(fields, dict)
         pairs: list[tuple[str, Plain]] = [
-            ("ts", f"{when[:23]}Z"),
+            ("ts", f"{_second_text(second)}.{int((record.created - second) * 1000):03d}Z"),
             ("level", record.levelname.lower()),
             ("role", self._role),
             ("pid", record.process),
@@ -200,13 +202,18 @@ class _Formatter(logging.Formatter):
 
 class _LogfmtFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{name}={_logfmt(value)}" for name, value in self.pairs(record))
+        return " ".join([f"{name}={_logfmt(value)}" for name, value in self.pairs(record)])
 
 
 class _JsonFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         # ASCII only: no character of any alphabet can end a line or break the stream's encoding.
         return json.dumps(dict(self.pairs(record)), ensure_ascii=True, separators=(",", ":"))
+
+
+@lru_cache(maxsize=16)
+def _second_text(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(maxsize=1024)
@@ -229,7 +236,7 @@ def plain(name: str, value: object, depth: int = 0) -> Plain:
         return MASK
     if isinstance(value, str):
         return _cut(value)
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):  # the union int | float would be made anew for each value
         return value if abs(value) < 1e18 else _text(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
@@ -241,6 +248,7 @@ def plain(name: str, value: object, depth: int = 0) -> Plain:
     return _text(value)
 
 
+@lru_cache(maxsize=1024)
 def _field_name(name: str) -> str:
     safe = _NOT_IN_NAME.sub("_", name[:MAX_VALUE_CHARS]) or "_"
     return f"{safe}_" if safe in _OWN else safe
@@ -271,13 +279,16 @@ def _traceback(exc: BaseException) -> str:
 
 
 def _logfmt(value: Plain) -> str:
-    if value is None:
+    if isinstance(value, str):
+        text = value
+    elif value is None:
         return "null"
-    if isinstance(value, bool):
+    elif isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    elif isinstance(value, (int, float)):
         return str(value)
-    text = value if isinstance(value, str) else _cut(json.dumps(value, ensure_ascii=False))
+    else:
+        text = _cut(_JSON.encode(value))
     if _PLAIN.fullmatch(text):
         return text
     return f'"{"".join(_escaped(char) for char in text)}"'

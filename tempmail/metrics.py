@@ -6,9 +6,8 @@ fall.
 """
 
 import mmap
-import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +48,7 @@ METRICS = (
     Declared("process_restarts_total", "counter", "Worker processes that died and were started again."),
 )
 
-_CELL = struct.Struct("=d")
+_CELL_BYTES = 8
 
 
 def _width(metric: Declared) -> int:
@@ -68,7 +67,7 @@ class Board:
                 cells += _width(metric)
         self._cells_per_slot = cells
         self.slots = slots
-        self._memory = mmap.mmap(-1, max(1, slots * cells * _CELL.size))
+        self._numbers = memoryview(mmap.mmap(-1, max(1, slots * cells) * _CELL_BYTES)).cast("d")
 
     def slot(self, index: int) -> "Metrics":
         """The writer of one slot. One process, one thread."""
@@ -76,19 +75,18 @@ class Board:
             raise ValueError(f"slot {index} of {self.slots}")
         return Metrics(self, index)
 
-    def cell(self, slot: int, name: str, label: str = "", within: int = 0) -> int:
-        """Byte offset of one number. Raises KeyError for a metric or label value that the table lacks."""
-        return (slot * self._cells_per_slot + self._offset[name, label] + within) * _CELL.size
+    def own(self, slot: int) -> "memoryview[float]":
+        """The numbers of one slot, in the order that `offset` tells."""
+        return self._numbers[slot * self._cells_per_slot :][: self._cells_per_slot]
 
-    def read(self, offset: int) -> float:
-        return float(_CELL.unpack_from(self._memory, offset)[0])
-
-    def write(self, offset: int, number: float) -> None:
-        _CELL.pack_into(self._memory, offset, number)
+    @property
+    def offset(self) -> Mapping[tuple[str, str], int]:
+        """Metric and label value → the first of its numbers within a slot."""
+        return self._offset
 
     def total(self, name: str, label: str = "", within: int = 0) -> float:
-        """The sum over all slots."""
-        return sum(self.read(self.cell(slot, name, label, within)) for slot in range(self.slots))
+        """The sum over all slots. Raises KeyError for a metric or label value that the table lacks."""
+        return sum(self._numbers[self._offset[name, label] + within :: self._cells_per_slot])
 
     def collect(self) -> Iterator[Metric]:
         """For prometheus_client's registry."""
@@ -129,20 +127,19 @@ class Metrics:
 
     def __init__(self, board: Board, slot: int) -> None:
         self.board = board
-        self._slot = slot
+        self._offset = board.offset
+        self._numbers = board.own(slot)
 
     def add(self, name: str, amount: float = 1, label: str = "") -> None:
         """Count. Also moves a gauge by `amount`."""
-        offset = self.board.cell(self._slot, name, label)
-        self.board.write(offset, self.board.read(offset) + amount)
+        self._numbers[self._offset[name, label]] += amount
 
     def set(self, name: str, number: float, label: str = "") -> None:
         """A gauge's own share now; the metric is the sum over processes."""
-        self.board.write(self.board.cell(self._slot, name, label), number)
+        self._numbers[self._offset[name, label]] = number
 
     def observe(self, name: str, seconds: float) -> None:
         """Count one duration into a histogram."""
-        bucket = self.board.cell(self._slot, name, within=bisect_left(SECONDS, seconds))
-        self.board.write(bucket, self.board.read(bucket) + 1)
-        total = self.board.cell(self._slot, name, within=len(SECONDS) + 1)
-        self.board.write(total, self.board.read(total) + seconds)
+        first = self._offset[name, ""]
+        self._numbers[first + bisect_left(SECONDS, seconds)] += 1
+        self._numbers[first + len(SECONDS) + 1] += seconds

@@ -1,10 +1,20 @@
 """What the services need from the outside, as Protocols. Adapters implement them; `runtime/wiring.py` joins the two."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tempmail.domain.accounts import (
+    ApiToken,
+    AuditEntry,
+    MailboxLogin,
+    NewUser,
+    User,
+    UserChange,
+    UserMailbox,
+    UserPage,
+)
 from tempmail.domain.messages import (
     IncomingMail,
     Mailbox,
@@ -142,6 +152,11 @@ class Mail(Protocol):
         `UnknownMailbox` (only where an IncomingMail forbids creation and none of its recipients exists)."""
         ...
 
+    async def add_taken(self, take: Callable[[], Sequence[IncomingMail]]) -> list[StoredMail]:
+        """`add` of what `take` returns. It is called once, when the transaction has begun, on another thread perhaps;
+        not at all where none could begin."""
+        ...
+
     async def latest(
         self, mailbox_id: int, *, limit: int, before_id: int | None = None, since: str | None = None
     ) -> list[MessageSummary]:
@@ -195,10 +210,45 @@ class Mailboxes(Protocol):
         ...
 
     async def create_new(
-        self, address: str, *, now: str, owner_id: int | None, expires_at: str | None = None
+        self,
+        address: str,
+        *,
+        now: str,
+        owner_id: int | None,
+        expires_at: str | None = None,
+        within_limit: bool = False,
     ) -> Mailbox | None:
         """Create it, linked to `owner_id` if given; None (and nothing done) where the address exists already.
-        One transaction: of two at once, one gets None."""
+        One transaction: of two at once, one gets None. Where `within_limit`, raises `QuotaReached` if the owner has as
+        many mailboxes as its limit allows, `NotFound` if it is gone; then nothing is left behind."""
+        ...
+
+    async def claim_unowned(self, address: str, *, now: str, owner_id: int) -> bool:
+        """Link an existing mailbox that nobody is linked to and nobody may log in to; False where it is not so. One
+        transaction: of two at once, one gets False. Raises `QuotaReached`, `NotFound` for an owner that is gone."""
+        ...
+
+    async def get(self, mailbox_id: int) -> Mailbox | None: ...
+
+    async def toggle_pin(self, mailbox_id: int, *, user_id: int, now: str, may_link: bool) -> bool:
+        """Pin it for the user or take the pin away; whether it is pinned now. A user without a link gets one where
+        `may_link`. Raises `NotFound` where the mailbox is gone, or the link is and may not be made."""
+        ...
+
+    async def toggle_favorite(self, mailbox_id: int) -> bool | None:
+        """Whether it is a favourite now; None where the mailbox is gone."""
+        ...
+
+    async def set_favorite(self, mailbox_ids: Sequence[int], is_favorite: bool) -> int:
+        """How many of them exist. One transaction."""
+        ...
+
+    async def set_forward(self, mailbox_ids: Sequence[int], forward_to: str | None) -> int:
+        """How many of them exist. One transaction."""
+        ...
+
+    async def ids_of(self, addresses: Sequence[str]) -> dict[str, int]:
+        """Those of the addresses (lower case) that exist, with their ids."""
         ...
 
     async def linked(self, user_id: int, mailbox_ids: Sequence[int]) -> set[int]:
@@ -207,6 +257,10 @@ class Mailboxes(Protocol):
 
     async def page(self, criteria: MailboxFilter, *, limit: int, offset: int) -> MailboxPage:
         """Pinned by the viewer first, then newest first."""
+        ...
+
+    async def total(self) -> int:
+        """How many there are."""
         ...
 
     async def delete(self, mailbox_id: int, *, now: str) -> bool:
@@ -218,13 +272,89 @@ class Mailboxes(Protocol):
 
 
 class Users(Protocol):
+    """Accounts. Usernames are in lower case; the caller has validated what it passes."""
+
     async def ensure_admin(self, username: str, *, now: str) -> int:
         """The id of the configured admin's row, created if missing (role admin, may send, limit 9999)."""
         ...
 
+    async def find(self, username: str) -> User | None: ...
+
+    async def get(self, user_id: int) -> User | None: ...
+
+    async def add(self, user: NewUser, *, now: str, limit: int) -> User:
+        """Raises `Conflict` where the name is taken, `QuotaReached` where there are `limit` users."""
+        ...
+
+    async def change(self, user_id: int, change: UserChange) -> bool:
+        """One transaction. A changed role or password moves `session_epoch` on. False if there is no such user.
+        Raises `Conflict` where the new name is taken."""
+        ...
+
+    async def upgrade_password(self, user_id: int, *, old_hash: str, new_hash: str) -> None:
+        """Replace a hash by a better one of the same password; without effect where it is not `old_hash` any more.
+        Sessions go on."""
+        ...
+
+    async def delete(self, user_id: int) -> bool:
+        """Remove the user, its links and its tokens; its mailboxes stay. False if there was none."""
+        ...
+
+    async def page(self, *, limit: int, offset: int, newest_first: bool) -> UserPage:
+        """By time of creation, which is the order of ids."""
+        ...
+
+    async def mailboxes(self, user_id: int, *, limit: int) -> list[UserMailbox]:
+        """The user's pins first, then newest first."""
+        ...
+
+    async def assign(self, user_id: int, address: str, *, now: str, within_limit: bool = True) -> None:
+        """Link a mailbox (created where missing) to the user, within its limit unless that is lifted; one that is
+        linked already stays so. One transaction, which leaves nothing behind where it raises: `NotFound` for a user
+        that is gone, `QuotaReached`."""
+        ...
+
+    async def unassign(self, user_id: int, mailbox_id: int) -> bool:
+        """Take the link away; the mailbox stays. False if there was none."""
+        ...
+
+    async def used(self, user_id: int) -> int:
+        """How many mailboxes are linked to the user."""
+        ...
+
+
+class MailboxLogins(Protocol):
+    """Mailboxes as accounts."""
+
+    async def find(self, address: str) -> MailboxLogin | None:
+        """Whether it may log in or not."""
+        ...
+
+    async def set_password(self, mailbox_id: int, password_hash: str | None) -> bool:
+        """Set the hash, or take it away (None); moves `session_epoch` on. False if there is no such mailbox."""
+        ...
+
+    async def change_password(self, mailbox_id: int, *, epoch: int, password_hash: str) -> bool:
+        """As `set_password`, by the mailbox itself: only while its `session_epoch` is the one from when the current
+        password was proved. False (and nothing done) otherwise."""
+        ...
+
+    async def upgrade_password(self, mailbox_id: int, *, old_hash: str, new_hash: str) -> None:
+        """As `Users.upgrade_password`."""
+        ...
+
+    async def logged_in(self, mailbox_id: int, *, now: str) -> None:
+        """Record the time (`last_accessed_at`)."""
+        ...
+
+    async def allow(self, addresses: Sequence[str], can_login: bool, *, now: str) -> list[bool]:
+        """Allow or deny logging in; unknown addresses are created. Moves `session_epoch` on where it is denied. One
+        transaction. For each address, in order: whether it was created."""
+        ...
+
 
 class Sessions(Protocol):
-    """Sessions that ended before their time. `jti` is the token's id (RFC 7519 4.1.7)."""
+    """Which sessions hold. `jti` is the token's id (RFC 7519 4.1.7)."""
 
     async def revoke(self, jti: str, *, expires_at: str, now: str) -> None:
         """Refuse this session from now on; durable on return, and may be repeated. Entries whose `expires_at` is
@@ -232,6 +362,55 @@ class Sessions(Protocol):
         ...
 
     async def is_revoked(self, jti: str) -> bool: ...
+
+    async def user(self, jti: str, user_id: int) -> User | None:
+        """The account of a session, as it is now; None where it is gone or the session was ended."""
+        ...
+
+    async def mailbox(self, jti: str, mailbox_id: int) -> MailboxLogin | None:
+        """As `user`, for a mailbox login."""
+        ...
+
+
+class Tokens(Protocol):
+    """Personal API tokens, by the hash of their secret."""
+
+    async def add(self, token: ApiToken, *, secret_hash: str, limit: int) -> ApiToken:
+        """Store it; its id is given here. Raises `QuotaReached` where its owner has `limit` tokens."""
+        ...
+
+    async def find(self, secret_hash: str) -> tuple[ApiToken, User] | None:
+        """The token and its owner as they are now, expired or not."""
+        ...
+
+    async def page(self, *, user_id: int | None, after_id: int, limit: int) -> list[ApiToken]:
+        """By id, those above `after_id`; of one owner, or of all (None)."""
+        ...
+
+    async def revoke(self, token_id: int, *, user_id: int | None) -> bool:
+        """Remove it, if it is that owner's (None: anybody's). False if there was none."""
+        ...
+
+    async def used(self, token_id: int, *, now: str) -> None:
+        """Record the time of use."""
+        ...
+
+
+class Audit(Protocol):
+    """What was done by whom. `id` grows in the order of recording."""
+
+    async def record(self, entry: AuditEntry) -> None: ...
+
+    async def page(
+        self, *, limit: int, before_id: int | None = None, actor: str | None = None, action: str | None = None
+    ) -> list[AuditEntry]:
+        """Newest first."""
+        ...
+
+    async def delete_before(self, cutoff: str, *, keep: int, limit: int) -> int:
+        """Remove up to `limit` of the oldest entries: those before `cutoff`, and all but the newest `keep`. Returns how
+        many went."""
+        ...
 
 
 class Jobs(Protocol):
@@ -304,7 +483,13 @@ class Store(Protocol):
     @property
     def users(self) -> Users: ...
     @property
+    def mailbox_logins(self) -> MailboxLogins: ...
+    @property
     def sessions(self) -> Sessions: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def audit(self) -> Audit: ...
     @property
     def jobs(self) -> Jobs: ...
     @property

@@ -171,13 +171,13 @@ def path(text: str) -> Path:
 
 
 def domains(text: str) -> tuple[str, ...]:
-    """Mail domains in the order given, in lower case, duplicates kept; `*.` in front serves every subdomain.
+    """Mail domains in the order and case given, duplicates kept; `*.` in front serves every subdomain.
 
-    Names in other scripts are kept as given (U-labels). Source: freemail contract 1.2 and 7, RFC 1035 2.3.1.
+    Names in other scripts are kept as given (U-labels). Source: freemail contract 1.2, 3 and 7, RFC 1035 2.3.1.
     """
-    names = tuple(name.lower() for name in _SEPARATORS.split(text) if name)
+    names = tuple(name for name in _SEPARATORS.split(text) if name)
     for name in names:
-        _check_domain(name)
+        _check_domain(name.lower())
     if not names:
         raise Unfit("names no domain; give at least one, such as mail.example.com", shown=text)
     return names

@@ -23,7 +23,6 @@ LIMITS = "Limits"
 OPERATION = "Operation"
 
 NOT_USED_YET = (
-    "GUEST_PASSWORD",
     "FORWARD_RULES",
     "RESEND_API_KEY",
     "RESEND_TOKEN",
@@ -143,8 +142,42 @@ class Settings:
         is_secret=True,
         placeholders=_PUBLISHED_TOKENS,
     )
+    guest_password: str = _row(
+        ACCOUNTS,
+        "",
+        values.secret,
+        "Password of the demonstration account `guest`; empty turns it off. The original's own counts as not set.",
+        is_secret=True,
+        placeholders=frozenset({"guest"}),
+    )
     session_expire_days: int = _row(
         ACCOUNTS, "7", values.integer(1, 3650), "Days until a login expires; the session cookie lives as long."
+    )
+
+    claim_unowned_mailboxes: bool = _row(
+        ACCOUNTS,
+        "false",
+        values.switch,
+        "Whether a user who creates an address that mail has already come to, and that nobody owns, gets it with that"
+        " mail; otherwise the address counts as taken.",
+    )
+    mailbox_creates_per_minute: int = _row(
+        ACCOUNTS,
+        "60",
+        values.integer(1, 1_000_000),
+        "Mailboxes that one user, and one API token, may create in a minute; the highest administrator has no limit.",
+    )
+    password_time_cost: int = _row(
+        ACCOUNTS, "2", values.integer(1, 100), "Passes of argon2id over its memory for each password hash."
+    )
+    password_memory_kib: int = _row(
+        ACCOUNTS, "19456", values.integer(8, 4_194_304), "Memory in KiB that each argon2id password hash takes."
+    )
+    audit_days: int = _row(
+        ACCOUNTS,
+        "90",
+        values.integer(1, 36_500),
+        "Days that entries of the audit log are kept; at most 100000 of them.",
     )
 
     http_bind: Bind = _row(LISTENING, "127.0.0.1:8080", values.bind, "Address and port of the HTTP server.")

@@ -32,11 +32,16 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(database: Path, empty_database: Path, clock: FakeClock) -> Iterator[SqlStore]:
+def disk_store(database: Path, empty_database: Path, clock: FakeClock) -> Iterator[SqlStore]:
     shutil.copyfile(empty_database, database)
     opened = asyncio.run(open_store(database, clock=clock, migrated=True))
     yield opened
     asyncio.run(opened.close())
+
+
+@pytest.fixture
+def store(disk_store: SqlStore) -> SqlStore:
+    return disk_store
 
 
 @pytest.fixture

@@ -3,11 +3,17 @@
 import re
 from collections.abc import Callable, Iterable
 
+from tempmail.domain.smtp_path import PathError, parse_forward_path
+from tempmail.errors import BadRequest
+
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 MAX_LOCAL_LENGTH = 64  # octets, RFC 5321 4.5.3.1.1
+MAX_ADDRESS_LENGTH = 254  # RFC 5321 4.5.3.1.3, without the angle brackets
 DEFAULT_LOCAL_LENGTH = 8
 
 _LOCAL = re.compile(r"[a-z0-9._-]{1,64}")
+_WORD = r"[^\s@\x00-\x1f\x7f-\x9f\ufeff]+"
+_TARGET = re.compile(rf"{_WORD}@{_WORD}\.{_WORD}")
 _ALIAS_SEPARATORS = ".+-"
 
 
@@ -58,6 +64,33 @@ class ServedDomains:
 def valid_local(local: str) -> bool:
     """Whether a caller may choose this local part (already trimmed and in lower case). Source: contract 3."""
     return _LOCAL.fullmatch(local) is not None
+
+
+def receivable(address: str) -> bool:
+    """Whether mail can be addressed to it, in whatever domain: a local part and a domain round one `@`, as RCPT takes
+    them (RFC 5321 4.1.2 and 4.5.3.1).
+
+    >>> receivable("me+tag@localhost"), receivable("a b@c.example"), receivable("a@b@c.example")
+    (True, False, False)
+    """
+    try:
+        return address.count("@") == 1 and parse_forward_path(f"<{address}>", postmaster_domain="") == (address, "")
+    except PathError:
+        return False
+
+
+def forward_target(text: str | None) -> str | None:
+    """The address to forward to, trimmed, its case kept; None, which stands for "do not forward", where the text is
+    empty. Raises `BadRequest` for other forms than `local@host.domain`, white space and control characters in it, and
+    more than 254 characters. Source: contract 1.2.
+
+    >>> forward_target(" Me+tag@mail.example.com "), forward_target("")
+    ('Me+tag@mail.example.com', None)
+    """
+    target = (text or "").strip()
+    if target and (len(target) > MAX_ADDRESS_LENGTH or not _TARGET.fullmatch(target)):
+        raise BadRequest("转发目标邮箱格式无效")
+    return target or None
 
 
 def random_local(length: int, choice: Callable[[str], str]) -> str:

@@ -131,7 +131,8 @@ class MailboxFilter:
     """Which mailboxes a viewer may see and asks for; None means "any".
 
     `owned_by`: only those linked to this user (the policy's reach OWN). `pinned_by`: whose pins sort first.
-    `search`: a substring of the address, in lower case, taken literally.
+    `search`: a substring of the address, in lower case, taken literally. `within`: patterns of which the address fits
+    one (`actor.Scope.mailboxes`); none: any address.
     """
 
     owned_by: int | None = None
@@ -141,6 +142,7 @@ class MailboxFilter:
     can_login: bool | None = None
     is_favorite: bool | None = None
     has_forward: bool | None = None
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Rule:
     `mailbox_window_s`: how far back a mailbox login sees, by time of receipt; None: everything.
     `demo_refusal`: what a guest is told where its cell is NONE.
     `mailbox_foreign`: what a mailbox login is told about an object that is not its own.
+    `by_token`: also for API tokens, within their scope; not where a token could make itself a wider one.
     """
 
     what: str
@@ -49,6 +50,7 @@ class Rule:
     mailbox_window_s: int | None = None
     demo_refusal: str = "演示模式不可操作"
     mailbox_foreign: str = "Forbidden"
+    by_token: bool = True
     by_role: Mapping[Role, Reach] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +89,27 @@ ACTIONS: Mapping[str, Rule] = MappingProxyType(
         "mailbox.list": Rule("List mailboxes", strict_admin=_ALL, admin=_OWN, user=_OWN, guest=_DEMO),
         "mailbox.delete": Rule(
             "Delete a mailbox with its mail", strict_admin=_ALL, admin=_OWN, demo_refusal="演示模式不可删除"
+        ),
+        "mailbox.info": Rule(
+            "See one mailbox's settings", strict_admin=_ALL, admin=_OWN, user=_OWN, mailbox=_OWN, guest=_DEMO
+        ),
+        "mailbox.quota": Rule(
+            "See how many mailboxes one may have", strict_admin=_ALL, admin=_OWN, user=_OWN, guest=_DEMO
+        ),
+        "mailbox.pin": Rule("Pin a mailbox for oneself", strict_admin=_ALL, admin=_OWN, user=_OWN),
+        "mailbox.forward": Rule(
+            "Set where a mailbox's mail is forwarded to",
+            strict_admin=_ALL,
+            admin=_OWN,
+            user=_OWN,
+        ),
+        "mailbox.favorite": Rule("Mark a mailbox as a favourite", strict_admin=_ALL, admin=_OWN, user=_OWN),
+        "mailbox.batch": Rule("Mark or forward many mailboxes at once", strict_admin=_ALL),
+        "mailbox.login": Rule("Allow or deny that mailboxes log in", strict_admin=_ALL),
+        "mailbox.password": Rule("Set a mailbox's password", strict_admin=_ALL),
+        "mailbox.reset_password": Rule("Reset a mailbox's password to its address", strict_admin=_ALL, guest=_DEMO),
+        "mailbox.own_password": Rule(
+            "Change the password of one's own mailbox login", mailbox=_OWN, demo_refusal="演示模式不可修改密码"
         ),
         "mail.list": Rule(
             "List a mailbox's mail",
@@ -134,6 +157,16 @@ ACTIONS: Mapping[str, Rule] = MappingProxyType(
             mailbox=_OWN,
             demo_refusal="演示模式不可清空",
         ),
+        "user.list": Rule("List users", strict_admin=_ALL, guest=_DEMO),
+        "user.create": Rule("Create a user", strict_admin=_ALL, guest=_DEMO),
+        "user.update": Rule("Change a user", strict_admin=_ALL, guest=_DEMO),
+        "user.delete": Rule("Delete a user", strict_admin=_ALL, guest=_DEMO),
+        "user.mailboxes": Rule("List a user's mailboxes", strict_admin=_ALL, admin=_OWN, user=_OWN, guest=_DEMO),
+        "user.assign": Rule("Link mailboxes to users, and unlink them", strict_admin=_ALL, guest=_DEMO),
+        "token.list": Rule("List API tokens", strict_admin=_ALL, admin=_OWN, user=_OWN, by_token=False),
+        "token.create": Rule("Make an API token for oneself", strict_admin=_OWN, admin=_OWN, user=_OWN, by_token=False),
+        "token.revoke": Rule("Revoke an API token", strict_admin=_ALL, admin=_OWN, user=_OWN, by_token=False),
+        "audit.read": Rule("Read the audit log", strict_admin=_ALL),
         "extraction.try": Rule("See what would be extracted from a mail", strict_admin=_ALL, admin=_ALL, user=_ALL),
         "extraction.rules": Rule("See and change the rules of extraction", strict_admin=_ALL),
         "api.unknown": Rule(
@@ -182,6 +215,10 @@ def grant(actor: Actor | None, action: str) -> Grant:
     reach = decide(actor, action)
     if reach is Reach.NONE:
         raise Forbidden(_refusal(actor.role, ACTIONS.get(action)))
+    if actor.scope is not None and not actor.scope.allows(action):
+        raise Forbidden(f"this token may not do {action}")
+    if actor.token_id and not ACTIONS[action].by_token:
+        raise Forbidden(f"a token cannot do {action}: log in")
     return Grant(actor, reach, ACTIONS[action])
 
 

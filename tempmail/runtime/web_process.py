@@ -12,6 +12,7 @@ from tempmail.ports import Objects, Store
 from tempmail.runtime import wiring
 from tempmail.runtime.background import repeat
 from tempmail.runtime.child import Life
+from tempmail.runtime.demo import RENEW_S, Demonstration
 from tempmail.runtime.site import Site
 
 _log = get_log("web")
@@ -48,8 +49,9 @@ async def serve_web(site: Site, life: Life) -> None:
     store = await wiring.store(settings, site.clock, readers=2)
     objects = wiring.objects(settings)
     version = wiring.data_version(settings)
+    guests = wiring.demonstration(settings, site.clock)
     try:
-        app = wiring.web_app(site, store, objects, version)
+        app = wiring.web_app(site, store, objects, version, guests)
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -62,7 +64,7 @@ async def serve_web(site: Site, life: Life) -> None:
             timeout_graceful_shutdown=HTTP_DRAIN_S,
         )
         http = _Http(config)
-        async with _background(site, store, objects, life.stop), asyncio.TaskGroup() as tasks:
+        async with _background(site, store, objects, guests, life.stop), asyncio.TaskGroup() as tasks:
             tasks.create_task(http.serve(sockets=[site.http]))
             await http.listening.wait()
             life.ready()
@@ -75,7 +77,9 @@ async def serve_web(site: Site, life: Life) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.Event) -> AsyncIterator[None]:
+async def _background(
+    site: Site, store: Store, objects: Objects, guests: Demonstration | None, stop: asyncio.Event
+) -> AsyncIterator[None]:
     metrics = site.board.slot(site.web_slot)
     offloader = wiring.offloader(site.settings, store, objects, site.clock, metrics)
     retention = wiring.retention(site.settings, store, site.clock, metrics)
@@ -97,11 +101,12 @@ async def _background(site: Site, store: Store, objects: Objects, stop: asyncio.
         _check(objects),
         repeat("measure", measure, idle_s=MEASURE_S, stop=stop),
         repeat("checkpoint", checkpoint, idle_s=CHECKPOINT_S, stop=stop),
-        repeat("offload", offloader.offload_batch, idle_s=offloader.idle_s, stop=stop),
+        repeat("offload", offloader.offload_round, idle_s=offloader.idle_s, stop=stop),
         repeat("deletes", offloader.delete_batch, idle_s=offloader.idle_s, stop=stop),
         repeat("retention", retain, idle_s=RETENTION_LOOK_S, stop=stop),
         repeat("reextract", reextraction.run_if_due, idle_s=REEXTRACT_LOOK_S, stop=stop),
         repeat("strays", offloader.remove_strays, idle_s=STRAYS_S, stop=stop),
+        *([repeat("demonstration", guests.renew, idle_s=RENEW_S, stop=stop)] if guests is not None else []),
     )
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work) for work in works]

@@ -1,5 +1,7 @@
 """The one place where concrete parts meet. Nobody else names an adapter."""
 
+from collections.abc import Iterable
+
 from starlette.applications import Starlette
 
 from tempmail import __version__
@@ -13,9 +15,12 @@ from tempmail.domain.address import ServedDomains
 from tempmail.domain.mime import MimeLimits
 from tempmail.metrics import Board, Metrics
 from tempmail.ports import Objects, Store
+from tempmail.runtime.demo import Demonstration, SpoolBodies
 from tempmail.runtime.readiness import Readiness
 from tempmail.runtime.site import SPOOL_FOLDER, Site
+from tempmail.services import demo, mail
 from tempmail.services.access import Access
+from tempmail.services.audit import AuditTrail
 from tempmail.services.batch import GroupCommit
 from tempmail.services.bodies import Bodies
 from tempmail.services.capacity import Capacity, CapacityLimits
@@ -25,11 +30,14 @@ from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.mail import MailService
 from tempmail.services.mailboxes import MailboxService
 from tempmail.services.offload import Offloader
+from tempmail.services.passwords import PasswordOptions, Passwords
 from tempmail.services.reextract import Reextraction
 from tempmail.services.retention import Retention, RetentionOptions
 from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionOptions, SessionService
 from tempmail.services.spool_files import SpoolFiles
+from tempmail.services.tokens import TokenService
+from tempmail.services.users import MAX_USERS, UserService
 from tempmail.services.verify import Verifier
 from tempmail.setting_values import FolderUrl
 from tempmail.settings import Settings
@@ -37,6 +45,7 @@ from tempmail.smtp.options import SmtpOptions
 from tempmail.smtp.server import SmtpServer
 from tempmail.web.app import WebOptions, build_app
 from tempmail.web.call import WebServices, World
+from tempmail.web.limits import Limits, Throttles
 
 READING_LIMITS = MimeLimits(max_text_bytes=8 << 20)
 """A reader gets up to 8 MB of each body; at receipt 1 MB of it is searched for codes."""
@@ -84,7 +93,7 @@ def extractor(opened: Store, clock: Clock) -> Extractor:
 def smtp_server(site: Site, slot: int, opened: Store, reader: Extractor) -> tuple[SmtpServer, GroupCommit]:
     """The receiving side of one process: the server, and the group commit whose `run` must run beside it."""
     settings, metrics = site.settings, site.board.slot(slot)
-    commit = GroupCommit(opened.mail.add, metrics)
+    commit = GroupCommit(opened.mail.add_taken, metrics)
     ingest = Ingest(
         mailboxes=opened.mailboxes,
         commit=commit,
@@ -130,10 +139,11 @@ def retention(settings: Settings, opened: Store, clock: Clock, metrics: Metrics)
     return Retention(
         mail=opened.mail,
         mailboxes=opened.mailboxes,
+        audit=opened.audit,
         jobs=opened.jobs,
         clock=clock,
         metrics=metrics,
-        options=RetentionOptions(days=settings.retention_days),
+        options=RetentionOptions(days=settings.retention_days, audit_days=settings.audit_days),
     )
 
 
@@ -159,36 +169,103 @@ def data_version(settings: Settings) -> DataVersion:
     return DataVersion(settings.database_url.path)
 
 
-def web_app(site: Site, opened: Store, opened_objects: Objects, version: Version) -> Starlette:
+def passwords(settings: Settings) -> Passwords:
+    return Passwords(PasswordOptions(time_cost=settings.password_time_cost, memory_kib=settings.password_memory_kib))
+
+
+def demonstration(settings: Settings, clock: Clock) -> Demonstration | None:
+    """The guests' world, empty before its first `renew`; None where guests are off."""
+    if not settings.guest_password:
+        return None
+    # Hashes of made-up users protect nothing, and must not keep a real login waiting.
+    hasher = Passwords(PasswordOptions(time_cost=1, memory_kib=8, threads=1))
+
+    def build(opened: Store, version: Version) -> World:
+        return _world(opened, SpoolBodies(opened.spool), demo.DOMAINS, hasher, clock, version, max_users=demo.MAX_USERS)
+
+    return Demonstration(clock, build)
+
+
+def world(settings: Settings, opened: Store, opened_objects: Objects, hasher: Passwords, clock: Clock) -> World:
+    """The real mailboxes, mail and users, for whoever remembers nothing."""
+    return _real_world(settings, opened, opened_objects, hasher, clock, lambda: None)
+
+
+def _real_world(
+    settings: Settings, opened: Store, opened_objects: Objects, hasher: Passwords, clock: Clock, version: Version
+) -> World:
+    return _world(
+        opened,
+        bodies(settings, opened, opened_objects, clock),
+        settings.mail_domain,
+        hasher,
+        clock,
+        version,
+        admin_name=settings.admin_name,
+        claim_unowned=settings.claim_unowned_mailboxes,
+    )
+
+
+def _world(
+    opened: Store,
+    bodies: mail.Bodies,
+    domains: Iterable[str],
+    hasher: Passwords,
+    clock: Clock,
+    version: Version,
+    *,
+    admin_name: str = "",
+    claim_unowned: bool = False,
+    max_users: int = MAX_USERS,
+) -> World:
+    access = Access(opened.mail, opened.mailboxes, clock=clock)
+    return World(
+        mailboxes=MailboxService(
+            opened.mailboxes,
+            opened.mailbox_logins,
+            access,
+            ServedDomains(domains),
+            hasher,
+            clock=clock,
+            claim_unowned=claim_unowned,
+            version=version,
+        ),
+        mail=MailService(opened.mail, access, bodies, clock=clock, limits=READING_LIMITS, version=version),
+        users=UserService(
+            opened.users, opened.mailboxes, hasher, clock=clock, admin_name=admin_name, max_users=max_users
+        ),
+    )
+
+
+def web_app(
+    site: Site, opened: Store, opened_objects: Objects, version: Version, guests: Demonstration | None
+) -> Starlette:
     """The HTTP side over the real store. Lists are remembered while `version` stays what it was."""
     settings, clock = site.settings, site.clock
-    access = Access(opened.mail, opened.mailboxes, clock=clock)
     ready = Readiness(opened, capacity(settings, site.board, clock), lambda: site.board.total("smtp_workers_ready"))
+    hasher = passwords(settings)
     sessions = SessionService(
         SessionOptions(
             root_token=settings.jwt_token,
             admin_name=settings.admin_name,
             admin_password=settings.admin_password,
+            guest_password=settings.guest_password,
             lifetime_s=settings.session_expire_days * 86_400,
         ),
         users=opened.users,
-        revoked=opened.sessions,
+        logins=opened.mailbox_logins,
+        sessions=opened.sessions,
+        passwords=hasher,
+        version=version,
         clock=clock,
     )
     services = WebServices(
         sessions=sessions,
-        world=World(
-            mailboxes=MailboxService(opened.mailboxes, access, ServedDomains(settings.mail_domain), clock=clock),
-            mail=MailService(
-                opened.mail,
-                access,
-                bodies(settings, opened, opened_objects, clock),
-                clock=clock,
-                limits=READING_LIMITS,
-                version=version,
-            ),
-        ),
-        demo=None,
+        tokens=TokenService(opened.tokens, opened.users, clock=clock, admin_name=settings.admin_name, version=version),
+        audit=AuditTrail(opened.audit, clock),
+        throttles=Throttles(Limits(mailbox_creates=settings.mailbox_creates_per_minute), clock=clock),
+        world=_real_world(settings, opened, opened_objects, hasher, clock, version),
+        demo=None if guests is None else guests.world,
         extractor=extractor(opened, clock),
         rules=RuleService(opened.rules, clock=clock),
         not_ready=ready.not_ready,

@@ -72,13 +72,13 @@ class MailService:
 
         Raises `Forbidden`.
         """
-        since, actor = self._access.since(grant), grant.actor
+        since = self._access.since(grant)
 
         async def read() -> list[MessageSummary]:
             mailbox = await self._access.mailbox(grant, address)
             return [] if mailbox is None else await self._mail.latest(mailbox.id, limit=limit, since=since)
 
-        return await self._lists.get((grant.reach, actor.user_id, actor.mailbox_id, since, address, limit), read)
+        return await self._lists.get((grant.reach, grant.actor, since, address, limit), read)
 
     async def batch(self, grant: Grant, ids: Sequence[int]) -> list[Message]:
         """Those of `ids` (at most 50) that exist, by id. Nothing is marked read. Raises `BadRequest`, `Forbidden`."""

@@ -56,24 +56,14 @@ class Offloader:
     async def offload_batch(self) -> int:
         """Hand one batch of due bodies to the object store; returns how many were claimed. Failed ones are due again
         after their backoff. Where it is cancelled, all of them are due again at once."""
-        now = self._clock.now()
-        entries = await self._spool.claim(
-            now=stamp(now),
-            until=stamp(now + self._options.lease_s),
-            limit=self._options.batch_entries,
-            max_bytes=self._options.batch_bytes,
-        )
-        if not entries:
-            return 0
-        uploads: list[tuple[str, Body]] = [(entry.object_key, self._body(entry)) for entry in entries]
-        try:
-            outcomes = await self._objects.put_many(uploads)
-        except asyncio.CancelledError:
-            for entry in entries:
-                await self._spool.retry(entry.object_key, error=_CUT_OFF, due=stamp(self._clock.now()))
-            raise
-        await self._settle(entries, outcomes)
-        return len(entries)
+        return (await self._offload())[0]
+
+    async def offload_round(self) -> int:
+        """`offload_batch`, but 0 also where the batch was not full: the caller then rests, and what comes meanwhile
+        shares the next batch's transactions and syncs. Nobody waits for it: a spooled body can be read."""
+        entries, size_bytes = await self._offload()
+        is_full = entries == self._options.batch_entries or 2 * size_bytes > self._options.batch_bytes
+        return entries if is_full else 0
 
     async def delete_batch(self) -> int:
         """Remove one batch of objects (and their spool files) that no message refers to; returns how many were
@@ -115,6 +105,27 @@ class Offloader:
         known = await self._spool.file_names()
         files = await asyncio.to_thread(self._files.remove_strays, known, older_than_s=_STRAY_AFTER_S)
         return files + await self._objects.sweep(self._clock.now())
+
+    async def _offload(self) -> tuple[int, int]:
+        """One batch: how many were claimed, and their bytes."""
+        now = self._clock.now()
+        entries = await self._spool.claim(
+            now=stamp(now),
+            until=stamp(now + self._options.lease_s),
+            limit=self._options.batch_entries,
+            max_bytes=self._options.batch_bytes,
+        )
+        if not entries:
+            return 0, 0
+        uploads: list[tuple[str, Body]] = [(entry.object_key, self._body(entry)) for entry in entries]
+        try:
+            outcomes = await self._objects.put_many(uploads)
+        except asyncio.CancelledError:
+            for entry in entries:
+                await self._spool.retry(entry.object_key, error=_CUT_OFF, due=stamp(self._clock.now()))
+            raise
+        await self._settle(entries, outcomes)
+        return len(entries), sum(entry.size_bytes for entry in entries)
 
     async def _settle(self, entries: Sequence[SpoolEntry], outcomes: Sequence[Exception | None]) -> None:
         stored = [entry.object_key for entry, error in zip(entries, outcomes, strict=True) if error is None]

@@ -1,11 +1,13 @@
-"""Retention: messages past their days and mailboxes past their time go, with their bodies, durably."""
+"""Retention: messages past their days and mailboxes past their time go, with their bodies, durably; so do entries of
+the audit log past theirs."""
 
 from dataclasses import dataclass
 
 from tempmail.clock import Clock, stamp
 from tempmail.log import get_log
 from tempmail.metrics import Metrics
-from tempmail.ports import Jobs, Mail, Mailboxes
+from tempmail.ports import Audit, Jobs, Mail, Mailboxes
+from tempmail.services.audit import MAX_ENTRIES
 
 _log = get_log("retention")
 
@@ -14,9 +16,11 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class RetentionOptions:
-    """`days`: how long messages are kept, 0 for ever. A run every `every_s` under a lease of `lease_s`."""
+    """`days`: how long messages are kept, 0 for ever; `audit_days`: the entries of the audit log. A run every `every_s`
+    under a lease of `lease_s`."""
 
     days: int
+    audit_days: int = 90
     every_s: float = 600.0
     lease_s: float = 3600.0
     chunk: int = 500
@@ -34,6 +38,7 @@ class Retention:
         *,
         mail: Mail,
         mailboxes: Mailboxes,
+        audit: Audit,
         jobs: Jobs,
         clock: Clock,
         metrics: Metrics,
@@ -41,6 +46,7 @@ class Retention:
     ) -> None:
         self._mail = mail
         self._mailboxes = mailboxes
+        self._audit = audit
         self._jobs = jobs
         self._clock = clock
         self._metrics = metrics
@@ -76,6 +82,9 @@ class Retention:
             ):
                 messages += removed
                 self._metrics.add("retention_messages_total", removed)
+        cutoff = stamp(self._clock.now() - self._options.audit_days * _DAY_S)
+        while await self._audit.delete_before(cutoff, keep=MAX_ENTRIES, limit=self._options.chunk):
+            pass
         if messages or mailboxes:
             _log.info("retention.done", messages=messages, mailboxes=mailboxes)
         return Removed(messages, mailboxes)

@@ -14,6 +14,9 @@ from tempmail.clock import Clock
 from tempmail.errors import StoreFull, StoreUnavailable
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SYNC_BYTES = 4 << 20
+"""Synced at a time: the commit of a small mail never waits for more of a large one than this. 25 MB take 40 ms instead
+of 32; smaller steps take much longer."""
 _KEY_END = re.compile(r"[0-9]{6}-([A-Za-z0-9-]{1,64}\.eml)")
 
 
@@ -39,9 +42,11 @@ class SpoolFiles:
         try:
             try:
                 view = memoryview(body)
-                while view:
-                    view = view[os.write(descriptor, view[: 1 << 20]) :]
-                os.fdatasync(descriptor)
+                while True:
+                    view = view[os.write(descriptor, view[:_SYNC_BYTES]) :]
+                    os.fdatasync(descriptor)
+                    if not view:
+                        break
             finally:
                 os.close(descriptor)
             self._fsync_folder()

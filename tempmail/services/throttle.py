@@ -1,4 +1,7 @@
-"""How often one caller may do something: a sliding window per key, in this process."""
+"""How often one caller may do something: a sliding window per key.
+
+The counters are this process's memory. That is enough, for exactly one process of a server answers HTTP.
+"""
 
 from collections import OrderedDict, deque
 from math import ceil

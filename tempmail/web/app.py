@@ -19,6 +19,7 @@ from tempmail.web.endpoint import Bound, Endpoint
 from tempmail.web.endpoints import ALL
 from tempmail.web.openapi import describe
 from tempmail.web.pages import page_routes
+from tempmail.web.routes import ExactRoutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def build_app(services: WebServices, options: WebOptions, endpoints: Sequence[En
     The HTTP server in front must not rewrite the client's address itself (uvicorn: `proxy_headers=False`).
     """
     proxies = Proxies(options.trusted_proxies)
-    bound = [Bound(e, services, max_json_bytes=options.max_json_bytes) for e in endpoints]
+    routes = [Bound(e, services, max_json_bytes=options.max_json_bytes).route() for e in endpoints]
     document = msgspec.json.encode(describe(endpoints, version=options.version))
 
     async def no_route(request: Request, exc: Exception) -> Response:
@@ -45,12 +46,12 @@ def build_app(services: WebServices, options: WebOptions, endpoints: Sequence[En
         if not request.url.path.startswith("/api/"):
             raise NotFound("Not Found") from exc
         visit: Visit = request.scope["tempmail.visit"]
-        actor = await authenticate(visit.headers, services.sessions, session_cookie(visit.headers))
+        actor = await authenticate(visit.headers, services.sessions, services.tokens, session_cookie(visit.headers))
         grant(actor, "api.unknown")
         raise NotFound("未找到 API 路径") from exc
 
     app = Starlette(
-        routes=[*(b.route() for b in bound), *page_routes(document)],
+        routes=[ExactRoutes(routes), *routes, *page_routes(document)],
         middleware=[Middleware(Context, proxies=proxies, metrics=services.metrics)],
         exception_handlers={HTTPException: no_route},
     )

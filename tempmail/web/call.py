@@ -4,12 +4,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tempmail.domain.actor import Actor
 from tempmail.domain.policy import Grant
+from tempmail.services.audit import AuditTrail
 from tempmail.services.extraction import Extractor
 from tempmail.services.mail import MailService
 from tempmail.services.mailboxes import MailboxService
 from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionService
+from tempmail.services.tokens import TokenService
+from tempmail.services.users import UserService
+from tempmail.web.limits import Throttles
 
 SESSION_COOKIE = "iding-session"
 
@@ -25,10 +30,11 @@ class Metrics(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One set of mailboxes and their mail: the real one, or the one that guests are shown."""
+    """One set of users, mailboxes and their mail: the real one, or the one that guests are shown."""
 
     mailboxes: MailboxService
     mail: MailService
+    users: UserService
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,9 @@ class WebServices:
     """
 
     sessions: SessionService
+    tokens: TokenService
+    audit: AuditTrail
+    throttles: Throttles
     world: World
     demo: World | None
     extractor: Extractor
@@ -65,7 +74,8 @@ class Visit:
 @dataclass(slots=True)
 class Call:
     """One request to one endpoint. `world` is the demonstration's for reach DEMO. `grant` is None only for public
-    actions. `session_token`: the cookie as sent, valid or not."""
+    actions. `session_token`: the cookie as sent, valid or not. `target`: what an audited handler works on, as named in
+    the request; never a secret. `began_as`: who a public action found its caller to be, for the audit log."""
 
     services: WebServices
     world: World
@@ -73,6 +83,8 @@ class Call:
     visit: Visit
     session_token: str | None
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    target: str = ""
+    began_as: Actor | None = None
 
     @property
     def grant(self) -> Grant:

@@ -6,7 +6,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from starlette.types import Scope
 
 from tempmail.domain.actor import Actor
+from tempmail.domain.tokens import PREFIX
 from tempmail.services.sessions import SessionService
+from tempmail.services.tokens import TokenService
 from tempmail.web.call import SESSION_COOKIE, Headers
 
 _COOKIE_PREFIX = f"{SESSION_COOKIE}="
@@ -23,7 +25,7 @@ class Proxies:
     def client(self, scope: Scope, headers: Headers) -> tuple[str, bool]:
         """(address, is https): the nearest address that is not a trusted proxy, and the scheme as the nearest
         proxy saw it."""
-        peer = scope["client"][0] if scope.get("client") else ""
+        peer = _unmapped(scope["client"][0]) if scope.get("client") else ""
         https = scope["scheme"] == "https"
         if not self._networks or not self._trusted(peer):
             return peer, https
@@ -34,7 +36,7 @@ class Proxies:
         lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         hops = b",".join(lines).decode("latin-1").split(",")
         for hop in reversed(hops[-_MAX_HOPS:]):
-            address = hop.strip()
+            address = _unmapped(hop.strip())
             if not _is_address(address):
                 break
             peer = address
@@ -67,18 +69,32 @@ def session_cookie(headers: Headers) -> str | None:
     return None
 
 
-async def authenticate(headers: Headers, sessions: SessionService, session_token: str | None) -> Actor | None:
+async def authenticate(
+    headers: Headers, sessions: SessionService, tokens: TokenService, session_token: str | None
+) -> Actor | None:
     """The caller; None without a valid credential. The root token comes first, in either header, never in the query
-    (seed 004); a wrong one falls back to the session cookie."""
+    (seed 004); a wrong one falls back to the session cookie. An API token that does not hold does not fall back."""
     offered = headers.get(b"authorization")
     if offered is not None:
         scheme, _, token = offered.decode("latin-1").partition(" ")
-        if scheme.lower() == "bearer" and (root := sessions.root(token.strip())):
-            return root
+        if scheme.lower() == "bearer":
+            token = token.strip()
+            if root := sessions.root(token):
+                return root
+            if token.startswith(PREFIX):
+                return await tokens.actor_of(token)
     offered = headers.get(b"x-admin-token")
     if offered is not None and (root := sessions.root(offered.decode("latin-1").strip())):
         return root
     return None if session_token is None else await sessions.actor_of(session_token)
+
+
+def _unmapped(address: str) -> str:
+    """An IPv4 address as such, where a dual-stack socket names it in IPv6 (RFC 4291 2.5.5.2)."""
+    if not address.lower().startswith("::ffff:") or not _is_address(address):
+        return address
+    mapped = getattr(ip_address(address), "ipv4_mapped", None)
+    return address if mapped is None else str(mapped)
 
 
 def _is_address(text: str) -> bool:

@@ -6,6 +6,7 @@ role, catches nothing and knows no status code. From the declaration come the ro
 of routes and the tests' list.
 """
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ from tempmail.errors import Forbidden, TooLarge
 from tempmail.web.call import Call, Headers, Visit, WebServices
 from tempmail.web.credentials import authenticate, session_cookie, throttle_key
 from tempmail.web.lenient import Decoder
-from tempmail.web.problems import Malformed
+from tempmail.web.limits import Counted
+from tempmail.web.problems import Malformed, problem_of
 
 Handler = Callable[..., Awaitable[Any]]
 
 _MAX_LENGTH_DIGITS = 18
+_MAX_REMEMBERED_BYTES = 256
 
 _JSON = (b"content-type", b"application/json")
+FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +44,21 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error that the endpoint answers with, for its documentation. `also`: further keys of that answer."""
+    """An error that the endpoint answers with, for its documentation. `also`: further keys of that answer. `such_as`:
+    an example of keys that the error itself carries."""
 
     status: int
     text: str
     also: Mapping[str, Any] | None = None
+    such_as: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One declared endpoint. `media_type` is that of its success, `takes` that of its request body. `throttled`: each
-    call counts as an attempt to log in, before anything of it is read."""
+    """One declared endpoint. `media_type` is that of its success, `takes` that of its request body. `throttle`: what
+    each call counts as (`limits.Limits`). `audited`: each call is recorded in the audit log, with what the handler
+    names as `call.target`. `form`: the body may also be a form, or left out. `body_example`, `answer_example`: for the
+    documentation, where none can be made of the fields' examples or it would not be true."""
 
     methods: tuple[str, ...]
     path: str
@@ -66,7 +74,11 @@ class Endpoint:
     errors: tuple[Refusal, ...]
     media_type: str
     takes: str
-    throttled: bool
+    throttle: Counted | None
+    audited: bool
+    form: bool
+    body_example: str | None
+    answer_example: Any
 
     @property
     def name(self) -> str:
@@ -89,7 +101,11 @@ def endpoint(
     errors: tuple[Refusal, ...] = (),
     media_type: str = "application/json",
     takes: str = "application/json",
-    throttled: bool = False,
+    throttle: Counted | None = None,
+    audited: bool = False,
+    form: bool = False,
+    body_example: str | None = None,
+    answer_example: Any = None,
 ) -> Callable[[Handler], Endpoint]:
     """Declare the endpoint at `route`: methods joined by `|`, a space, the path with `{name}` for its parameters.
 
@@ -116,7 +132,11 @@ def endpoint(
             errors=errors,
             media_type=media_type,
             takes=takes,
-            throttled=throttled,
+            throttle=throttle,
+            audited=audited,
+            form=form,
+            body_example=body_example,
+            answer_example=answer_example,
         )
 
     return declare
@@ -125,7 +145,7 @@ def endpoint(
 class Bound:
     """An endpoint joined with the services: an ASGI application for one route.
 
-    The order: throttle, credential, policy, input, handler, answer.
+    The order: throttle by client, credential, policy, throttle by user, input, handler, answer.
     """
 
     def __init__(self, declared: Endpoint, services: WebServices, *, max_json_bytes: int) -> None:
@@ -133,11 +153,14 @@ class Bound:
         self._services = services
         self._max_json_bytes = max_json_bytes
         self._public = ACTIONS[declared.action].public
-        self._query = None if declared.query is None else Decoder(declared.query)
+        self._query = None if declared.query is None else _remembering(Decoder(declared.query).decode)
         self._path = None if declared.path_params is None else Decoder(declared.path_params)
         self._has_body = declared.body is not None
-        is_json = declared.body is not None and issubclass(declared.body, msgspec.Struct)
-        self._body = msgspec.json.Decoder(declared.body, strict=False) if is_json else None
+        self._body: msgspec.json.Decoder[Any] | None = None
+        self._form: Decoder[Any] | None = None
+        if declared.body is not None and issubclass(declared.body, msgspec.Struct):
+            self._body = msgspec.json.Decoder(declared.body, strict=False)
+            self._form = Decoder(declared.body) if declared.form else None
         self._encoder = msgspec.json.Encoder()
 
     def route(self) -> Route:
@@ -149,33 +172,67 @@ class Bound:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit: Visit = scope["tempmail.visit"]
         call = await self._admit(visit)
+        if self.endpoint.audited and call.world is self._services.world:
+            kind, body = await self._recorded(call, scope, receive)
+        else:
+            kind, body = await self._handle(call, scope, receive)
+        await answer(scope, send, 200, body, [kind, *call.answer_headers])
+
+    async def _handle(self, call: Call, scope: Scope, receive: Receive) -> tuple[tuple[bytes, bytes], bytes]:
+        """(Content-Type, body) of the success."""
         inputs: dict[str, Any] = {}
         if self._query is not None:
-            inputs["query"] = self._query.decode(scope["query_string"])
+            inputs["query"] = self._query(scope["query_string"])
         if self._path is not None:
             inputs["path"] = self._path.from_text(scope["path_params"])
         if self._has_body:
-            raw = await read_body(visit.headers, receive, limit=self._max_json_bytes)
-            inputs["body"] = raw if self._body is None else self._decode(self._body, raw)
+            raw = await read_body(call.visit.headers, receive, limit=self._max_json_bytes)
+            if self._form is not None and (not raw or _is_form(call.visit.headers, raw)):
+                inputs["body"] = self._form.decode(raw)
+            else:
+                inputs["body"] = raw if self._body is None else self._decode(self._body, raw)
         result = await self.endpoint.handler(call, **inputs)
         if isinstance(result, Raw):
-            kind, body = (b"content-type", result.media_type.encode()), result.body
             call.answer_headers.extend(result.headers)
-        else:
-            kind, body = _JSON, self._encoder.encode(result)
-        await answer(scope, send, 200, body, [kind, *call.answer_headers])
+            return (b"content-type", result.media_type.encode()), result.body
+        return _JSON, self._encoder.encode(result)
+
+    async def _recorded(self, call: Call, scope: Scope, receive: Receive) -> tuple[tuple[bytes, bytes], bytes]:
+        """`_handle`, and an entry in the audit log with how it ended."""
+        status = 500
+        try:
+            handled = await self._handle(call, scope, receive)
+            status = 200
+        except Exception as error:
+            status = problem_of(error, request_id="").status
+            raise
+        finally:
+            actor = call.began_as if call.grant_or_none is None else call.grant_or_none.actor
+            await self._services.audit.record(
+                actor=call.target if actor is None else actor.username,
+                role="" if actor is None else actor.role,
+                action=self.endpoint.action,
+                target=call.target,
+                address=call.visit.address,
+                status=status,
+                request_id=call.visit.request_id,
+            )
+        return handled
 
     async def _admit(self, visit: Visit) -> Call:
         services = self._services
-        if self.endpoint.throttled:
-            services.sessions.admit(throttle_key(visit.address))
+        client = throttle_key(visit.address)
+        services.throttles.arrived(self.endpoint.throttle, client)
         token = session_cookie(visit.headers)
         if self._public:
             return Call(services, services.world, None, visit, token)
-        granted = grant(await authenticate(visit.headers, services.sessions, token), self.endpoint.action)
+        granted = grant(
+            await authenticate(visit.headers, services.sessions, services.tokens, token), self.endpoint.action
+        )
         world = services.demo if granted.reach is Reach.DEMO else services.world
         if world is None:
             raise Forbidden(granted.rule.demo_refusal)
+        services.throttles.granted(self.endpoint.throttle, granted, client)
         return Call(services, world, granted, visit, token)
 
     def _decode(self, decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
@@ -185,6 +242,18 @@ class Bound:
             raise Malformed(str(exc)) from exc
         except RecursionError as exc:
             raise Malformed("nested too deep") from exc
+
+
+def _is_form(headers: Headers, raw: bytes) -> bool:
+    """Whether a body is a form. JSON under a form's media type is still JSON: that is what `curl -d` sends."""
+    return headers.get(b"content-type", b"").lower().startswith(FORM.encode()) and not raw.lstrip().startswith(b"{")
+
+
+def _remembering(decode: Callable[[bytes], msgspec.Struct]) -> Callable[[bytes], msgspec.Struct]:
+    """The same, with its latest results at hand: who polls asks the same again and again, and reading a query costs
+    about 15 µs. Handlers share the results, so they must not change them."""
+    remembered = functools.lru_cache(maxsize=128)(decode)
+    return lambda query: (remembered if len(query) <= _MAX_REMEMBERED_BYTES else decode)(query)
 
 
 async def read_body(headers: Headers, receive: Receive, *, limit: int) -> bytes:

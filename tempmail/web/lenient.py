@@ -44,6 +44,15 @@ def number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
+def truthy(value: object) -> bool:
+    """What a JSON value means where a yes or no is asked for, as in JavaScript: only false, null, 0 and "" are no.
+
+    >>> truthy("false"), truthy([]), truthy(0), truthy("")
+    (True, True, False, False)
+    """
+    return isinstance(value, list | dict) or bool(value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Field:
     attribute: str

@@ -8,133 +8,119 @@ import msgspec
 
 from tempmail.domain.actor import Role
 from tempmail.domain.policy import ACTIONS, Reach
-from tempmail.web.call import SESSION_COOKIE
-from tempmail.web.endpoint import Endpoint, Raw, Refusal
+from tempmail.web.endpoint import FORM, Endpoint, Raw, Refusal
+from tempmail.web.meanings import MEANINGS
+from tempmail.web.openapi_components import ERROR, HEADERS, INTRODUCTION, SECURITY_SCHEMES, TAGS, security_of
+from tempmail.web.problems import INTERNAL
+from tempmail.web.schemas import Schemas, fields
 
-_REF = "#/components/schemas/{name}"
-_INTRODUCTION = """Receives mail by SMTP, finds verification codes, and serves mailboxes and mail over HTTP.
-
-Times are UTC, `YYYY-MM-DD HH:MM:SS`. Flags are 0 or 1. Every error is `{"error": "…"}`; an answer's `X-Request-Id`
-names its request in the server's log. Query values that are no numbers fall to their defaults, numbers out of range to
-the nearest limit. Under reach OWN, an address that does not exist answers like one that belongs to somebody else."""
-
-_SECURITY = {
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": SESSION_COOKIE,
-        "description": "The cookie that `POST /api/login` sets.",
-    },
-    "rootToken": {"type": "http", "scheme": "bearer", "description": "JWT_TOKEN: the highest administrator."},
-    "adminToken": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Admin-Token",
-        "description": "JWT_TOKEN: the highest administrator.",
-    },
-}
-
+_TAG_ORDER = tuple(TAGS).index
 _BINARY = {"type": "string", "format": "binary"}
+_REF = "#/components/{kind}/{name}"
 
-_ERROR = {
-    "type": "object",
-    "description": "What went wrong.",
-    "properties": {
-        "error": {"type": "string", "description": "For people; the texts are stable"},
-        "detail": {"type": "string", "description": "Where a request body is not as asked for"},
-        "request_id": {"type": "string", "description": "Names a failure in the server's log"},
-        "ready": {"type": "boolean", "description": "`GET /readyz` only: false"},
-        "reasons": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "`GET /readyz` only: why mail cannot be taken now",
-        },
-        "success": {"type": "boolean", "description": "False, where the original answers so"},
-        "message": {"type": "string", "description": "The same as `error`, where the original answers so"},
-    },
-    "required": ["error"],
-}
-
-_EVERYWHERE = (Refusal(500, "Internal Server Error"),)
+_EVERYWHERE = (Refusal(500, INTERNAL, such_as={"request_id": "3q2-7wAAAAAA"}),)
 _WITH_STORE = (Refusal(503, "数据库连接失败"),)
+_HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
 def describe(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     """The whole document. Deterministic: the same declarations give the same bytes."""
     types = [kind for e in endpoints for kind in (e.returns, e.body) if kind not in (None, Raw, bytes)]
-    _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    schemas = Schemas(types)
     paths: dict[str, dict[str, Any]] = {}
     for declared in sorted(endpoints, key=lambda e: e.path):
         for method in declared.methods:
-            paths.setdefault(declared.path, {})[method.lower()] = _operation(declared, method)
+            paths.setdefault(declared.path, {})[method.lower()] = _operation(declared, method, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "tempmail",
             "version": version,
-            "description": _INTRODUCTION,
+            "description": INTRODUCTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server"}],
-        "security": [{name: []} for name in _SECURITY],
-        "tags": [{"name": tag} for tag in dict.fromkeys(e.tag for e in endpoints)],
+        "security": [{name: []} for name in SECURITY_SCHEMES],
+        "tags": [{"name": tag, "description": TAGS[tag]} for tag in sorted({e.tag for e in endpoints}, key=_TAG_ORDER)],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted({**components, "Error": _ERROR}.items())),
-            "securitySchemes": _SECURITY,
+            "schemas": dict(sorted({**schemas.components, "Error": ERROR}.items())),
+            "headers": HEADERS,
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
 
-def _operation(declared: Endpoint, method: str) -> dict[str, Any]:
+def _operation(declared: Endpoint, method: str, schemas: Schemas) -> dict[str, Any]:
     rule = ACTIONS[declared.action]
     operation: dict[str, Any] = {
         "operationId": declared.name if method == declared.methods[0] else f"{declared.name}_{method.lower()}",
         "tags": [declared.tag],
         "summary": declared.summary,
-        "description": "\n\n".join(part for part in (declared.description, _reaches(declared)) if part),
+        "description": "\n\n".join(part for part in (declared.description, _permission(declared)) if part),
+        "x-action": declared.action,
+        "x-roles": {str(role): str(reach) for role, reach in rule.by_role.items()},
+        "security": security_of(rule),
     }
     parameters = [*_parameters(declared.path_params, "path"), *_parameters(declared.query, "query")]
     if parameters:
         operation["parameters"] = parameters
     if declared.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {declared.takes: {"schema": _BINARY if declared.body is bytes else _schema(declared.body)}},
-        }
-    if rule.public:
-        operation["security"] = []
-    operation["responses"] = {"200": _success(declared), **_failures(declared, public=rule.public)}
+        operation["requestBody"] = _body(declared, schemas)
+    operation["responses"] = {"200": _success(declared, schemas), **_failures(declared, public=rule.public)}
     return operation
 
 
-def _reaches(declared: Endpoint) -> str:
+def _permission(declared: Endpoint) -> str:
     """Who may call it, from the policy table."""
     rule = ACTIONS[declared.action]
     if rule.public:
         return "Open to everybody."
-    allowed = [f"{role} ({rule.by_role[role]})" for role in Role if rule.by_role[role] is not Reach.NONE]
-    return f"For: {', '.join(allowed)}."
+    cells = {role: str(reach) for role, reach in rule.by_role.items() if reach is not Reach.NONE}
+    if Role.MAILBOX in cells and rule.mailbox_window_s is not None:
+        cells[Role.MAILBOX] += f", last {rule.mailbox_window_s // 3600} h"
+    allowed = ", ".join(f"{role} ({reach})" for role, reach in cells.items())
+    by_token = "" if rule.by_token else ", which no API token can do"
+    return f"For: {allowed}. Action: `{declared.action}`{by_token}."
 
 
 def _parameters(struct: type[msgspec.Struct] | None, where: str) -> Iterable[dict[str, Any]]:
-    if struct is None:
-        return
-    _, components = msgspec.json.schema_components([struct], ref_template=_REF)
-    for name, schema in components[struct.__name__]["properties"].items():
-        parameter = {"name": name, "in": where, "required": where == "path"}
-        if "anyOf" in schema:  # `int | None`: null is how the absence of a parameter is declared
-            schema = next(member for member in schema["anyOf"] if member.get("type") != "null")
+    for name, (schema, is_required) in ({} if struct is None else fields(struct)).items():
+        parameter: dict[str, Any] = {"name": name, "in": where, "required": where == "path" or is_required}
         if where == "path":
             schema.pop("default", None)
         if "description" in schema:
             parameter["description"] = schema.pop("description")
+        examples = schema.pop("examples", None) or ([schema["default"]] if "default" in schema else [])
+        if examples:
+            parameter["example"] = examples[0]
         yield {**parameter, "schema": schema}
 
 
-def _success(declared: Endpoint) -> dict[str, Any]:
-    schema = _BINARY if declared.returns is Raw else _schema(declared.returns)
-    return {"description": "Done", "content": {declared.media_type: {"schema": schema}}}
+def _body(declared: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    if declared.body is bytes:
+        content = {"schema": _BINARY, "example": declared.body_example}
+        return {"description": "Raw bytes", "required": True, "content": {declared.takes: content}}
+    content = {"schema": schemas.of(declared.body), "example": schemas.example(declared.body)}
+    kinds = (declared.takes, FORM) if declared.form else (declared.takes,)
+    return {
+        "description": schemas.described(declared.body),
+        "required": not declared.form,
+        "content": dict.fromkeys(kinds, content),
+    }
+
+
+def _success(declared: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    if declared.returns is Raw:
+        description, schema, example = declared.summary, _BINARY, declared.answer_example
+    else:
+        description, schema = schemas.described(declared.returns) or declared.summary, schemas.of(declared.returns)
+        example = schemas.example(declared.returns) if declared.answer_example is None else declared.answer_example
+    return {
+        "description": description,
+        "headers": _headers("X-Request-Id"),
+        "content": {declared.media_type: {"schema": schema, "example": example}},
+    }
 
 
 def _failures(declared: Endpoint, *, public: bool) -> dict[str, Any]:
@@ -146,7 +132,9 @@ def _failures(declared: Endpoint, *, public: bool) -> dict[str, Any]:
     if declared.query is not None:
         refusals.append(Refusal(400, "Bad Request"))
     if declared.body is not None:
-        refusals.append(Refusal(413, "请求体过大"))
+        refusals.append(Refusal(413, "请求体过大：最多 1048576 字节"))
+    if declared.throttle is not None:
+        refusals.append(Refusal(429, "Too Many Requests"))
     by_status: dict[int, list[Refusal]] = {}
     for refusal in refusals:
         by_status.setdefault(refusal.status, []).append(refusal)
@@ -164,19 +152,20 @@ def _forbidden(declared: Endpoint) -> Iterable[Refusal]:
 
 
 def _failure(status: int, refusals: Sequence[Refusal]) -> dict[str, Any]:
-    bodies = {refusal.text: {"error": refusal.text, **(refusal.also or {})} for refusal in refusals}
-    examples = {f"example{number}": {"value": body} for number, body in enumerate(bodies.values(), start=1)}
-    response: dict[str, Any] = {
-        "description": HTTPStatus(status).phrase,
-        "content": {"application/json": {"schema": {"$ref": _REF.format(name="Error")}, "examples": examples}},
+    bodies = {
+        refusal.text: {"error": refusal.text, **(refusal.also or {}), **(refusal.such_as or {})} for refusal in refusals
     }
-    if status in (429, 503):
-        response["headers"] = {
-            "Retry-After": {"description": "Seconds to wait before the next try", "schema": {"type": "integer"}}
-        }
-    return response
+    examples = {
+        f"example{number}": {"summary": MEANINGS.get(text, text), "value": body}
+        for number, (text, body) in enumerate(bodies.items(), start=1)
+    }
+    schema = {"$ref": _REF.format(kind="schemas", name="Error")}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": _headers("X-Request-Id", *_HEADERS_OF_STATUS.get(status, ())),
+        "content": {"application/json": {"schema": schema, "examples": examples}},
+    }
 
 
-def _schema(kind: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REF)
-    return schema
+def _headers(*names: str) -> dict[str, dict[str, str]]:
+    return {name: {"$ref": _REF.format(kind="headers", name=name)} for name in names}

@@ -36,6 +36,7 @@ PROBLEMS: Mapping[type[BaseException], Row] = MappingProxyType(
         errors.Forbidden: Row(403),
         errors.NotFound: Row(404),
         errors.Conflict: Row(409),
+        errors.QuotaReached: Row(400, "已达到邮箱上限"),
         errors.TooLarge: Row(413),
         errors.NotServed: Row(400),
         errors.UnknownMailbox: Row(404),

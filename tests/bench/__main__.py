@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from tests.bench import ingest, lists, machine, memory, sizes, starting, visible
+from tests.bench import api_lists, api_rate, ingest, lists, machine, memory, reading, sizes, starting, visible
 from tests.bench.report import Context, Row, document, failed, table
 from tests.bench.targets import ROOT, BenchError
 
 BENCHMARKS: dict[str, Callable[[Context], Iterator[Row]]] = {
     starting.NAME: starting.run,
     memory.NAME: memory.run,
+    reading.NAME: reading.run,
     visible.NAME: visible.run,
     ingest.NAME: ingest.run,
     sizes.NAME: sizes.run,
     lists.NAME: lists.run,
+    api_lists.NAME: api_lists.run,
+    api_rate.NAME: api_rate.run,
 }
 _IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
@@ -34,7 +37,9 @@ def main() -> int:
     try:
         facts = machine.facts(folder)
         _show(facts, folder)
-        context = Context(folder, args.quick, lambda line: print(f"  {line}", file=sys.stderr, flush=True))
+        context = Context(
+            folder, args.quick, lambda line: print(f"  {line}", file=sys.stderr, flush=True), tuple(args.mails)
+        )
         began = time.monotonic()
         rows = [row for name in args.only or BENCHMARKS for row in _run(name, context)]
         facts |= {"took_s": round(time.monotonic() - began, 1), "is_quick": args.quick}
@@ -54,6 +59,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=tuple(BENCHMARKS), help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="shorter and coarser; without the largest database")
+    parser.add_argument(
+        "--mails", type=Path, nargs="+", default=[], metavar="FOLDER", help=f"{reading.NAME}: mails besides our own"
+    )
     parser.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
     parser.add_argument("--out", type=Path, default=Path("bench.json"), help="default: %(default)s")
     parser.add_argument(

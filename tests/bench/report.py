@@ -49,11 +49,12 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a benchmark gets. `folder`: its own, on the disk to be measured; removed afterwards. `raw` takes the numbers
-    behind the rows, for the JSON file. `say` shows progress."""
+    behind the rows, for the JSON file. `say` shows progress. `mails`: folders of mails besides our own."""
 
     folder: Path
     is_quick: bool
     say: Callable[[str], None]
+    mails: tuple[Path, ...] = ()
     raw: dict[str, Any] = field(default_factory=dict)
 
 

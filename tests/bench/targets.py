@@ -128,6 +128,18 @@ def null_server(workers: int, loop: Literal["uvloop", "asyncio"] = "uvloop") -> 
 
 
 @contextlib.contextmanager
+def constant_server(sizes_bytes: Sequence[int]) -> Iterator[Address]:
+    """`constant_server.py` with answers of these sizes; it has ended when the block is left."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1024)
+        command = [sys.executable, "-m", "tests.bench.constant_server", str(listener.fileno()), *map(str, sizes_bytes)]
+        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+        stack.callback(_end, server)
+        yield listener.getsockname()
+
+
+@contextlib.contextmanager
 def tempmail(folder: Path, **variables: object) -> Iterator[Tempmail]:
     """A real server over `folder`, ready; it has ended when the block is left. `variables`: settings beside those that
     every benchmark needs. Raises `BenchError` where it does not become ready."""

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from tempmail import extract
 from tempmail.adapters.sql.migrate import migrate
 from tempmail.clock import FakeClock
-from tests.bench import filled, mails, processes
+from tests.bench import filled, filled_accounts, mails, processes, wrk
 from tests.bench.lists import PAGE, QUICK_SIZES, SIZES
 from tests.bench.report import Goal, Row, document, failed, percentile, skipped, table
+from tests.bench.targets import BenchError
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,13 @@ def test_small_mail_is_5_kb_of_two_texts_with_15_headers_and_a_code() -> None:
     assert len(parsed.keys()) == 15
     assert [part.get_content_type() for part in parsed.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     assert extract(raw).code == "730164"
+
+
+def test_newsletter_is_1_mb_of_html_without_a_code() -> None:
+    raw = mails.newsletter()
+    assert 1_000_000 <= len(raw) <= 1_001_000
+    assert message_from_bytes(raw, policy=policy.default).get_content_type() == "text/html"
+    assert extract(raw).code is None
 
 
 @pytest.mark.parametrize("size_bytes", [100_000, 5_000_000])
@@ -112,3 +121,50 @@ def test_memory_of_a_process_is_read_in_bytes() -> None:
     pid = os.getpid()
     assert 1 << 20 < processes.pss_bytes(pid) <= processes.rss_bytes(pid) * 1.1
     assert processes.rss_bytes(pid) <= processes.peak_rss_bytes(pid) * 1.1
+
+
+def test_filled_accounts_are_as_many_as_asked_for_and_one_user_owns_many(tmp_path: Path) -> None:
+    path = tmp_path / "tempmail.db"
+    migrate(path, FakeClock())
+    filled.fill(path, 1_000)
+    filled_accounts.fill(path, mailboxes=300, users=20, owned=200, audit_entries=50)
+    with closing(sqlite3.connect(path)) as connection:
+        [(mailboxes, domains, kinds)] = connection.execute(
+            "select count(*), count(distinct domain), count(distinct flags) from mailboxes"
+        )
+        [(users, most)] = connection.execute("select count(*), max(mailbox_count) from users")
+        [(owner,)] = connection.execute("select username from users order by mailbox_count desc limit 1")
+    assert (mailboxes, domains, users, most) == (300, len(filled_accounts.DOMAINS), 20, 200)
+    assert owner == filled_accounts.OWNER
+    assert kinds >= 6
+
+
+WRK = """Running 5s test @ http://127.0.0.1:8080/
+  1 threads and 16 connections
+  Latency Distribution
+     50%  901.00us
+     75%    1.12ms
+     90%    2.40ms
+     99%    {p99}
+  5000 requests in 5.00s, 4.20MB read
+{bad}Requests/sec:   1000.50
+Transfer/sec:    860.11KB
+"""
+
+
+@pytest.mark.parametrize(("p99", "p99_ms"), [("950.00us", 0.95), ("12.40ms", 12.4), ("1.02s", 1020)])
+def test_what_wrk_prints_is_read_in_milliseconds(p99: str, p99_ms: float) -> None:
+    rate = wrk.parsed(WRK.format(p99=p99, bad=""))
+    assert rate.requests_per_s == 1000.5
+    assert rate.p99_ms == pytest.approx(p99_ms)
+
+
+@pytest.mark.parametrize("bad", ["  Non-2xx or 3xx responses: 7\n", "  Socket errors: connect 0, read 1, write 0\n"])
+def test_answers_that_fail_are_no_rate(bad: str) -> None:
+    with pytest.raises(BenchError, match=bad.split(":")[0].strip()):
+        wrk.parsed(WRK.format(p99="1.00ms", bad=bad))
+
+
+def test_no_output_of_wrk_is_told() -> None:
+    with pytest.raises(BenchError, match="no output"):
+        wrk.parsed("")

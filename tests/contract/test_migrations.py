@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tempmail.adapters.sql.migrate import Migration, available, migrate, statements
+from tempmail.adapters.sql.migrate import Migration, available, check_engine, migrate, statements
 from tempmail.adapters.sql.sqlite import connect
 from tempmail.clock import FakeClock
 from tempmail.errors import ConfigError
@@ -99,6 +99,17 @@ def test_another_programs_database_is_refused_and_left_alone(database: Path) -> 
 def test_a_path_that_cannot_be_opened_is_refused_by_name(tmp_path: Path, path: str) -> None:
     with pytest.raises(ConfigError, match=r"DATABASE_URL: .*cannot be used as a database"):
         migrate(tmp_path / path, FakeClock())
+
+
+def test_a_sqlite_without_full_text_search_is_refused_by_name() -> None:
+    with closing(sqlite3.connect(":memory:")) as probe:
+        check_engine(probe)
+    with closing(sqlite3.connect(":memory:")) as probe:
+        probe.set_authorizer(
+            lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_CREATE_VTABLE else sqlite3.SQLITE_OK
+        )
+        with pytest.raises(ConfigError, match="without FTS5"):
+            check_engine(probe)
 
 
 def test_a_statement_ends_at_its_own_semicolon_only() -> None:

@@ -1,4 +1,4 @@
-"""The contracts of `ports.Jobs` (recurring work under a lease) and `ports.Sessions` (sessions that ended early)."""
+"""The contract of `ports.Jobs`: recurring work under a lease."""
 
 from asyncio import gather, run
 
@@ -36,18 +36,3 @@ def test_a_finished_job_is_due_again_when_told(store: Store) -> None:
 def test_jobs_of_different_kinds_do_not_wait_for_each_other(store: Store) -> None:
     assert claim(store, 0, kind="retention")
     assert claim(store, 0, kind="other")
-
-
-def test_a_revoked_session_is_refused_by_every_process_and_others_are_not(store: Store, other_store: Store) -> None:
-    run(store.sessions.revoke("j1", expires_at=at(60), now=NOW))
-    run(store.sessions.revoke("j1", expires_at=at(60), now=NOW))
-    assert run(other_store.sessions.is_revoked("j1")) is True
-    assert run(other_store.sessions.is_revoked("j2")) is False
-
-
-def test_an_entry_is_dropped_by_a_revocation_after_its_expiry_and_not_before(store: Store) -> None:
-    run(store.sessions.revoke("old", expires_at=at(60), now=NOW))
-    run(store.sessions.revoke("at-its-expiry", expires_at=at(999), now=at(60)))
-    assert run(store.sessions.is_revoked("old")) is True
-    run(store.sessions.revoke("after-it", expires_at=at(999), now=at(61)))
-    assert run(store.sessions.is_revoked("old")) is False

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tempmail.adapters.sql.script import STATEMENT_ROWS
 from tempmail.domain.messages import IncomingMail, Message, Recipient, StoredMail
 from tempmail.errors import Conflict, UnknownMailbox
 from tempmail.ports import Store
@@ -75,6 +76,47 @@ def test_ids_grow_in_the_order_of_the_batch_and_of_the_commits(store: Store) -> 
     second = add(store, incoming("a@t.example"))
     ids = [id_ for stored in first + second for id_ in stored.message_ids]
     assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("count", [STATEMENT_ROWS, STATEMENT_ROWS + 1, 2 * STATEMENT_ROWS + 1])
+def test_each_mail_of_a_large_batch_keeps_its_own_mailboxes_rows_and_body(store: Store, count: int) -> None:
+    batch = [
+        incoming(f"Box{number}@t.example", f"other{number % 3}@t.example", subject=f"s{number}", body=b"m%d" % number)
+        for number in range(count)
+    ]
+    stored = add(store, *batch)
+    for number, mail in enumerate(stored):
+        assert addresses_of(store, mail) == [f"box{number}@t.example", f"other{number % 3}@t.example"]
+        rows = [message(store, id_) for id_ in mail.message_ids]
+        assert tuple(row.mailbox_id for row in rows) == mail.mailbox_ids
+        assert {(row.subject, row.r2_object_key) for row in rows} == {(f"s{number}", mail.object_key)}
+        entry = run(store.spool.body(mail.object_key))
+        assert entry is not None
+        assert entry.body == b"m%d" % number
+    ids = [id_ for mail in stored for id_ in mail.message_ids]
+    assert ids == sorted(set(ids))
+
+
+def test_a_mailbox_that_a_batch_creates_exists_for_the_mails_after_it(store: Store) -> None:
+    first, second = add(store, incoming("News+Box@t.example"), incoming("box@t.example", "news+box@t.example"))
+    assert first.mailbox_ids == second.mailbox_ids == (mailbox_id(store, "box@t.example"),)
+
+
+def test_a_batch_may_be_decided_when_its_transaction_begins(store: Store) -> None:
+    mail = incoming(body=b"taken late")
+    [stored] = run(store.mail.add_taken(lambda: [mail]))
+    entry = run(store.spool.body(stored.object_key))
+    assert entry is not None
+    assert entry.body == b"taken late"
+
+
+def test_a_batch_that_cannot_be_taken_leaves_nothing_and_the_store_goes_on(store: Store) -> None:
+    def fail() -> list[IncomingMail]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(store.mail.add_taken(fail))
+    assert len(add(store, incoming())) == 1
 
 
 def test_the_newest_id_is_not_reused_after_its_message_is_deleted(store: Store) -> None:

@@ -1,9 +1,11 @@
 """The contract of `ports.Spool`: bodies that wait for the object store, claimed by lease."""
 
 from asyncio import gather, run
+from pathlib import Path
 
 import pytest
 
+from tempmail.adapters.sql.script import STATEMENT_ROWS
 from tempmail.ports import SpoolEntry, Store
 from tests.builders import NOW, RAW, at, incoming
 
@@ -60,6 +62,22 @@ def test_entries_are_claimed_oldest_due_first_within_the_limit(store: Store) -> 
 def test_a_claim_stays_within_max_bytes_but_takes_at_least_one(store: Store, max_bytes: int, count: int) -> None:
     spool(store, *[b"0123456789"] * 3)
     assert len(claim(store, max_bytes=max_bytes)) == count
+
+
+def test_each_of_many_claimed_entries_has_its_own_body_or_file(store: Store, tmp_path: Path) -> None:
+    count = 2 * STATEMENT_ROWS + 1
+    file = tmp_path / "large.eml"
+    file.write_bytes(b"large")
+    batch = [incoming(body=file if number % 3 == 0 else b"m%d" % number) for number in range(count)]
+    keys = [mail.object_key for mail in run(store.mail.add(batch))]
+    claimed = run(store.spool.claim(now=NOW, until=at(60), limit=count, max_bytes=1 << 20))
+    assert [(entry.object_key, entry.body, entry.file_name) for entry in claimed] == [
+        (key, None, "large.eml") if number % 3 == 0 else (key, b"m%d" % number, None) for number, key in enumerate(keys)
+    ]
+    files = run(store.spool.finish(keys, now=NOW))
+    assert files == ["large.eml"] * (count // 3)
+    assert run(store.spool.size()) == (0, 0)
+    assert run(store.spool.pending_deletes()) == 0
 
 
 def test_a_lease_keeps_others_out_until_its_very_end(store: Store, other_store: Store) -> None:

@@ -301,7 +301,7 @@ def test_a_created_mailbox_belongs_to_its_creator(server: Server) -> None:
 
 
 def test_of_two_users_who_create_one_address_at_once_one_gets_it(server: Server) -> None:
-    tokens = [server.sessions.issue(server.actor(Role.USER)) for _ in range(6)]
+    tokens = [server.token(server.actor(Role.USER)) for _ in range(6)]
 
     async def race() -> list[int]:
         requests = [

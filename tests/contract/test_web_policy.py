@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -11,6 +12,9 @@ from tempmail.web.endpoints import ALL
 from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, RAW, Server
 
 ROUTES = [(route, endpoint.action) for endpoint in ALL for route in endpoint.routes]
+
+BOX_ID = "the id of the mailbox"
+"""Stands in a request for what is only known when it is sent."""
 
 # A valid request for each route, about the mailbox `box` and the mail `mail` in it. A route without an entry fails.
 REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
@@ -26,8 +30,29 @@ REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "POST /api/create": lambda box, mail: {"json": {"local": f"new-{mail}-{box[:8]}"}},
     "GET /api/domains": lambda box, mail: {},
     "DELETE /api/mailboxes": lambda box, mail: {"params": {"address": box}},
+    "GET /api/mailbox/info": lambda box, mail: {"params": {"address": box}},
+    "POST /api/mailboxes/pin": lambda box, mail: {"params": {"address": box}},
+    "POST /api/mailbox/forward": lambda box, mail: {"json": {"mailbox_id": BOX_ID, "forward_to": "me@else.example"}},
+    "POST /api/mailbox/favorite": lambda box, mail: {"json": {"mailbox_id": BOX_ID}},
+    "POST /api/mailboxes/reset-password": lambda box, mail: {"params": {"address": box}},
+    "POST /api/mailboxes/toggle-login": lambda box, mail: {"json": {"address": box, "can_login": True}},
+    "POST /api/mailboxes/change-password": lambda box, mail: {"json": {"address": box, "new_password": "horses"}},
+    "POST /api/mailboxes/batch-toggle-login": lambda box, mail: {"json": {"addresses": [box], "can_login": True}},
+    "POST /api/mailboxes/batch-favorite": lambda box, mail: {"json": {"mailbox_ids": [1], "is_favorite": True}},
+    "POST /api/mailboxes/batch-forward": lambda box, mail: {"json": {"mailbox_ids": [1], "forward_to": None}},
+    "POST /api/mailboxes/batch-favorite-by-address": lambda box, mail: {"json": {"addresses": [box]}},
+    "POST /api/mailboxes/batch-forward-by-address": lambda box, mail: {"json": {"addresses": [box]}},
+    "GET /api/user/quota": lambda box, mail: {},
+    "GET /api/users": lambda box, mail: {},
+    "POST /api/users": lambda box, mail: {"json": {"username": f"new-{mail}-{box[:8]}"}},
+    "PATCH /api/users/{id}": lambda box, mail: {"json": {"mailboxLimit": 20}},
+    "DELETE /api/users/{id}": lambda box, mail: {},
+    "GET /api/users/{id}/mailboxes": lambda box, mail: {},
+    "POST /api/users/assign": lambda box, mail: {"json": {"username": ADMIN_NAME, "address": box}},
+    "POST /api/users/unassign": lambda box, mail: {"json": {"username": ADMIN_NAME, "address": box}},
     "POST /api/login": lambda box, mail: {"json": {"username": ADMIN_NAME, "password": ADMIN_PASSWORD}},
     "POST /api/logout": lambda box, mail: {},
+    "PUT /api/mailbox/password": lambda box, mail: {"json": {"currentPassword": box, "newPassword": "correct horse"}},
     "GET /api/session": lambda box, mail: {},
     "HEAD /api/session": lambda box, mail: {},
     "GET /healthz": lambda box, mail: {},
@@ -41,9 +66,20 @@ REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "POST /api/v1/extraction-rules": lambda box, mail: {"json": {"name": "Bank", "pattern": "(?P<code>a)"}},
     "PATCH /api/v1/extraction-rules/{id}": lambda box, mail: {"json": {"enabled": False}},
     "DELETE /api/v1/extraction-rules/{id}": lambda box, mail: {},
+    "GET /api/v1/tokens": lambda box, mail: {},
+    "POST /api/v1/tokens": lambda box, mail: {"json": {"name": "ci", "actions": ["*"]}},
+    "DELETE /api/v1/tokens/{id}": lambda box, mail: {},
+    "GET /api/v1/audit": lambda box, mail: {},
 }
 
-NAMES_A_MAILBOX = ("GET /api/emails", "DELETE /api/emails", "DELETE /api/mailboxes")
+NAMES_A_MAILBOX = (
+    "GET /api/emails",
+    "DELETE /api/emails",
+    "DELETE /api/mailboxes",
+    "GET /api/mailbox/info",
+    "POST /api/mailboxes/pin",
+)
+NAMES_A_MAILBOX_BY_ID = ("POST /api/mailbox/forward", "POST /api/mailbox/favorite")
 NAMES_A_MAIL = (
     "GET /api/emails/batch",
     "GET /api/email/{id}",
@@ -66,11 +102,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def request_for(server: Server, actor: Actor | None, route: str, box: str, mail: int) -> dict[str, Any]:
+    request = REQUESTS[route](box, mail)
+    if route == "POST /api/users/unassign":
+        server.link_to_admin(box, side=server.real if actor is None else server.side_of(actor))
+    if request.get("json", {}).get("mailbox_id") == BOX_ID:
+        side = server.real if actor is None else server.side_of(actor)
+        found = server.run(side.store.mailboxes.find(box))
+        request["json"]["mailbox_id"] = found.id if found is not None else 0
+    return request
+
+
+def user_id_for(server: Server, actor: Actor | None, path: str) -> int:
+    """The caller itself where it may look at itself, else a user that is there for it."""
+    if actor is None:
+        return server.user(uuid4().hex)
+    itself = path.endswith("/mailboxes") and actor.user_id
+    return itself or server.user(uuid4().hex, side=server.side_of(actor))
+
+
 def call(server: Server, actor: Actor | None, route: str, box: str, mail: int) -> int:
     method, _, path = route.partition(" ")
     client = server.client(actor)
     named = server.rule() if path.startswith("/api/v1/extraction-rules/") else mail
-    response = client(method, path.replace("{id}", str(named)), **REQUESTS[route](box, mail))
+    if path.startswith("/api/users/{id}"):
+        named = user_id_for(server, actor, path)
+    if path.startswith("/api/v1/tokens/"):
+        named = server.api_token(actor)
+    response = client(method, path.replace("{id}", str(named)), **request_for(server, actor, route, box, mail))
     return response.status_code
 
 
@@ -98,7 +157,7 @@ def test_without_a_credential_only_public_actions_are_open(shared: Server, route
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.USER, Role.MAILBOX])
-@pytest.mark.parametrize("route", [*NAMES_A_MAILBOX, *NAMES_A_MAIL])
+@pytest.mark.parametrize("route", [*NAMES_A_MAILBOX, *NAMES_A_MAILBOX_BY_ID, *NAMES_A_MAIL])
 def test_reach_own_refuses_what_belongs_to_another(shared: Server, role: Role, route: str) -> None:
     foreign = shared.own_mailbox(shared.actor(Role.USER))
     mail = shared.deliver(foreign)
@@ -111,7 +170,7 @@ def test_reach_own_refuses_what_belongs_to_another(shared: Server, role: Role, r
     assert kept[0]["is_read"] == 0
 
 
-@pytest.mark.parametrize("route", [*NAMES_A_MAILBOX, *NAMES_A_MAIL])
+@pytest.mark.parametrize("route", [*NAMES_A_MAILBOX, *NAMES_A_MAILBOX_BY_ID, *NAMES_A_MAIL])
 def test_reach_all_takes_what_belongs_to_another(shared: Server, route: str) -> None:
     foreign = shared.own_mailbox(shared.actor(Role.USER))
     mail = shared.deliver(foreign)

@@ -3,8 +3,8 @@ document."""
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping
-from contextlib import ExitStack
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,23 +16,30 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from tempmail.adapters.objects.folder import FolderObjects
 from tempmail.adapters.sql.data_version import DataVersion
+from tempmail.adapters.sql.sqlite import connect
 from tempmail.adapters.sql.store import SqlStore, open_store
 from tempmail.clock import FakeClock, stamp
+from tempmail.domain.accounts import ApiToken, NewUser
 from tempmail.domain.actor import Actor, Role
 from tempmail.domain.address import ServedDomains, alias_of
 from tempmail.domain.messages import IncomingMail, Recipient
 from tempmail.errors import ObjectsUnavailable
 from tempmail.metrics import Board
 from tempmail.services.access import Access
+from tempmail.services.audit import AuditTrail
 from tempmail.services.bodies import Bodies
 from tempmail.services.extraction import Extractor
 from tempmail.services.mail import MailService
 from tempmail.services.mailboxes import MailboxService
+from tempmail.services.passwords import PasswordOptions, Passwords
 from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionOptions, SessionService
 from tempmail.services.spool_files import SpoolFiles
+from tempmail.services.tokens import TokenService
+from tempmail.services.users import UserService
 from tempmail.web.app import WebOptions, build_app
 from tempmail.web.call import WebServices, World
+from tempmail.web.limits import Limits, Throttles
 from tests.builders import rule_draft
 
 T = TypeVar("T")
@@ -40,9 +47,11 @@ T = TypeVar("T")
 NOON = 1_704_110_400.0  # 2024-01-01 12:00:00
 ROOT_TOKEN = "root-token-of-the-tests-0123456789"
 ADMIN_NAME, ADMIN_PASSWORD = "Boss", "correct horse"
+GUEST_PASSWORD = "look around"
 DOMAINS = ("temp.example.com", "Mail.Example.org", "*.wild.example")
 MAX_JSON_BYTES = 4096
 PROXY = "192.0.2.1"
+MAILBOX_CREATES = 30
 
 RAW = (
     b"From: Sender <sender@example.com>\r\nTo: box@temp.example.com\r\nSubject: Hello\r\n"
@@ -72,28 +81,49 @@ class Side:
 
     store: SqlStore
     objects: SwitchableObjects
+    version: DataVersion
     world: World
 
 
 class Server:
     """A server in this process. Use as a context manager; `run` is its event loop."""
 
-    def __init__(self, folder: Path, *, with_demo: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        with_demo: bool = True,
+        claim_unowned: bool = False,
+        demo_domains: Sequence[str] = DOMAINS,
+    ) -> None:
         self.clock = FakeClock(NOON)
         self.not_ready: list[str] = []
         self._runner = asyncio.Runner()
         self._folder = folder
         self._with_demo = with_demo
+        self._claim_unowned = claim_unowned
+        self._demo_domains = demo_domains
 
     def __enter__(self) -> "Server":
         with ExitStack() as stack:
             stack.enter_context(self._runner)
+            self.passwords = Passwords(PasswordOptions(time_cost=1, memory_kib=8))
+            stack.callback(self.passwords.close)
             self.real = self.run(self._side("real", stack))
             self.demo = self.run(self._side("demo", stack))
             self.sessions = self.new_sessions()
             board = Board(1)
             self.services = WebServices(
                 sessions=self.sessions,
+                tokens=TokenService(
+                    self.real.store.tokens,
+                    self.real.store.users,
+                    clock=self.clock,
+                    admin_name=ADMIN_NAME,
+                    version=self.real.version,
+                ),
+                audit=AuditTrail(self.real.store.audit, self.clock),
+                throttles=Throttles(Limits(mailbox_creates=MAILBOX_CREATES), clock=self.clock),
                 world=self.real.world,
                 demo=self.demo.world if self._with_demo else None,
                 extractor=Extractor(self.real.store.rules, self.clock),
@@ -122,14 +152,23 @@ class Server:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
-    def new_sessions(self, **changes: str) -> SessionService:
+    def new_sessions(self, passwords: Passwords | None = None, /, **changes: str) -> SessionService:
         """Another process over the same store, or the same one after its settings changed."""
-        options = {"admin_name": ADMIN_NAME, "admin_password": ADMIN_PASSWORD, "root_token": ROOT_TOKEN, **changes}
+        options = {
+            "admin_name": ADMIN_NAME,
+            "admin_password": ADMIN_PASSWORD,
+            "guest_password": GUEST_PASSWORD,
+            "root_token": ROOT_TOKEN,
+            **changes,
+        }
         store = self.real.store
         return SessionService(
             SessionOptions(**options, lifetime_s=7 * 86400),
             users=store.users,
-            revoked=store.sessions,
+            logins=store.mailbox_logins,
+            sessions=store.sessions,
+            passwords=passwords or self.passwords,
+            version=self.real.version,
             clock=self.clock,
         )
 
@@ -150,11 +189,27 @@ class Server:
         return Side(
             store,
             objects,
+            version,
             World(
-                MailboxService(store.mailboxes, access, ServedDomains(DOMAINS), clock=self.clock),
+                MailboxService(
+                    store.mailboxes,
+                    store.mailbox_logins,
+                    access,
+                    ServedDomains(self._demo_domains if name == "demo" else DOMAINS),
+                    self.passwords,
+                    clock=self.clock,
+                    claim_unowned=self._claim_unowned,
+                    version=version,
+                ),
                 MailService(store.mail, access, bodies, clock=self.clock, version=version),
+                UserService(store.users, store.mailboxes, self.passwords, clock=self.clock, admin_name=ADMIN_NAME),
             ),
         )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the real store's database holds, for columns that no port reads."""
+        with closing(connect(self._folder / "real" / "tempmail.db", read_only=True)) as connection:
+            return [tuple(row) for row in connection.execute(sql)]
 
     def deliver(self, address: str, *, side: Side | None = None, raw: bytes = RAW, **fields: Any) -> int:
         """Take one mail for `address`, as SMTP would; its id."""
@@ -191,21 +246,56 @@ class Server:
         added = self.run(self.real.store.rules.add(draft, now=stamp(self.clock.now()), limit=100))
         return added.id
 
-    def user(self, name: str) -> int:
-        """A users row; its id."""
-        return self.run(self.real.store.users.ensure_admin(name, now=stamp(self.clock.now())))
+    def user(
+        self,
+        name: str,
+        *,
+        role: Role = Role.USER,
+        password: str | None = None,
+        mailbox_limit: int = 9999,
+        side: Side | None = None,
+    ) -> int:
+        """Add a users row; its id."""
+        password_hash = None if password is None else self.run(self.passwords.hash(password))
+        user = NewUser(name, password_hash, role.wire_name, mailbox_limit)
+        return self.run((side or self.real).store.users.add(user, now=stamp(self.clock.now()), limit=1000)).id
+
+    def api_token(self, actor: Actor | None) -> int:
+        """Add an API token of `actor`, of a new user where it has no users row; its id."""
+        owner_id = (actor.user_id if actor is not None else 0) or self.user(uuid4().hex)
+        token = ApiToken(0, owner_id, "CI", ("mail.*",), (), stamp(self.clock.now()), None, None)
+        return self.run(self.real.store.tokens.add(token, secret_hash=uuid4().hex, limit=1000)).id
+
+    def admin_id(self) -> int:
+        """The id of the configured admin's row, which is made at its first login."""
+        return self.run(self.real.store.users.ensure_admin(ADMIN_NAME, now=stamp(self.clock.now())))
+
+    def link_to_admin(self, address: str, *, side: Side) -> None:
+        """Link a mailbox to the configured admin of that side."""
+        users, now = side.store.users, stamp(self.clock.now())
+        admin_id = self.run(users.ensure_admin(ADMIN_NAME, now=now))
+        self.run(users.assign(admin_id, address, now=now, within_limit=False))
+
+    def login_mailbox(self, address: str, *, password: str | None = None) -> int:
+        """Create a mailbox that may log in; its id. Without a password its address is the password."""
+        box_id = self.mailbox(address)
+        logins = self.real.store.mailbox_logins
+        self.run(logins.allow([address], True, now=stamp(self.clock.now())))
+        if password is not None:
+            self.run(logins.set_password(box_id, self.run(self.passwords.hash(password))))
+        return box_id
 
     def actor(self, role: Role) -> Actor:
         """A new actor of `role`, with a users row or a mailbox of its own where the role has one."""
         if role is Role.STRICT_ADMIN:
-            return Actor(role, ADMIN_NAME.lower(), self.user(ADMIN_NAME))
+            return Actor(role, ADMIN_NAME.lower(), self.admin_id())
         if role is Role.GUEST:
             return Actor(role, "guest")
         name = uuid4().hex[:12]
         if role is Role.MAILBOX:
             address = f"{name}@temp.example.com"
-            return Actor(role, address, mailbox_id=self.mailbox(address), mailbox_address=address)
-        return Actor(role, name, self.user(name))
+            return Actor(role, address, mailbox_id=self.login_mailbox(address), mailbox_address=address)
+        return Actor(role, name, self.user(name, role=role))
 
     def own_mailbox(self, actor: Actor) -> str:
         """The address of a new mailbox that `actor` reaches; for a mailbox login, its own."""
@@ -220,7 +310,18 @@ class Server:
 
     def client(self, actor: Actor | None = None) -> "Client":
         """A caller with a session of `actor`, minted by the session layer; None: without any credential."""
-        return Client(self, {"cookie": f"iding-session={self.sessions.issue(actor)}"} if actor else {})
+        return Client(self, {"cookie": f"iding-session={self.token(actor)}"} if actor else {})
+
+    def token(self, actor: Actor) -> str:
+        """A new session token of `actor`, as a login now would get it."""
+        epoch = 0
+        if actor.mailbox_address is not None:
+            login = self.run(self.real.store.mailbox_logins.find(actor.mailbox_address))
+            epoch = login.session_epoch if login is not None else 0
+        elif actor.user_id:
+            user = self.run(self.real.store.users.get(actor.user_id))
+            epoch = user.session_epoch if user is not None else 0
+        return self.sessions.issue(actor, epoch=epoch)
 
     def root(self) -> "Client":
         return Client(self, {"authorization": f"Bearer {ROOT_TOKEN}"})
@@ -245,6 +346,9 @@ class Client:
 
     def post(self, path: str, **request: Any) -> httpx.Response:
         return self("POST", path, **request)
+
+    def put(self, path: str, **request: Any) -> httpx.Response:
+        return self("PUT", path, **request)
 
     def patch(self, path: str, **request: Any) -> httpx.Response:
         return self("PATCH", path, **request)

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "smtp": CORE,
     "web": CORE,
     "runtime": {"__init__", "smtp", "web", "adapters", *CORE, *SETTINGS},
-    "cli": {"__init__", "runtime", "web", *CORE, *SETTINGS},
+    "cli_accounts": {"runtime", *CORE, *SETTINGS},
+    "cli": {"__init__", "cli_accounts", "runtime", "web", *CORE, *SETTINGS},
     "__main__": {"cli"},
     "__init__": {"domain"},
 }
@@ -81,10 +82,12 @@ def test_the_domain_is_pure(path: Path) -> None:
     assert {name.split(".")[0] for name in imported(ast.parse(path.read_text("utf-8")))} & IMPURE == set()
 
 
-def test_the_command_line_loads_the_server_only_when_a_command_needs_it() -> None:
-    tree = ast.parse((PACKAGE / "cli.py").read_text("utf-8"))
+@pytest.mark.parametrize("module", ["cli.py", "cli_accounts.py"])
+def test_the_command_line_loads_the_server_only_when_a_command_needs_it(module: str) -> None:
+    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     at_import = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert own_rooms(name for node in at_import for name in imported(node)) <= {"errors", "__init__", *SETTINGS}
+    loaded = own_rooms(name for node in at_import for name in imported(node))
+    assert loaded <= {"errors", "__init__", "cli_accounts", *SETTINGS}
 
 
 def test_concrete_parts_meet_in_runtime_alone() -> None:

@@ -1,31 +1,39 @@
 """Group commit: at once when idle, together under load, bounded, and no mail pays for its neighbour."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tempmail.domain.messages import IncomingMail, StoredMail
+from tempmail.domain.messages import StoredMail
 from tempmail.errors import Conflict, Overloaded, StoreFull, StoreUnavailable
 from tempmail.metrics import Board
-from tempmail.services.batch import BatchLimits, GroupCommit
+from tempmail.services.batch import BatchLimits, GroupCommit, Take
 from tests.builders import incoming
 
 
 class Commits:
-    """The store's `add`, as a test steers it: it can be held up, and made to fail."""
+    """The store's `add_taken`, as a test steers it: held up before or after it takes its batch, and made to fail."""
 
     def __init__(self) -> None:
         self.batches: list[str] = []
         self.fails: Callable[[str], Exception | None] = lambda names: None
+        self.asked, self.may_begin = asyncio.Event(), asyncio.Event()
+        self.may_begin.set()
+        self.cannot_begin: Exception | None = None
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.begun = asyncio.Event()
 
-    async def __call__(self, batch: Sequence[IncomingMail]) -> list[StoredMail]:
+    async def __call__(self, take: Take) -> list[StoredMail]:
+        self.asked.set()
+        await self.may_begin.wait()
+        if self.cannot_begin is not None:
+            raise self.cannot_begin
+        batch = take()
         names = "".join(mail.uuid for mail in batch)
         self.batches.append(names)
         self.begun.set()
@@ -109,6 +117,39 @@ def test_what_comes_during_a_commit_forms_the_next_one_in_order() -> None:
             commits.go_on.set()
             assert await outcomes(tasks) == ["key of _", "key of a", "key of b", "key of c"]
             assert commits.batches == ["_", "abc"]
+
+    run(case)
+
+
+def test_what_comes_while_a_transaction_waits_to_begin_joins_it() -> None:
+    async def case() -> None:
+        commits = Commits()
+        commits.may_begin.clear()
+        async with flushing(commits) as group:
+            tasks = submit(group, "a")
+            await commits.asked.wait()
+            tasks += submit(group, "bc")
+            await asyncio.sleep(0)  # every task runs up to its wait
+            commits.may_begin.set()
+            assert await outcomes(tasks) == ["key of a", "key of b", "key of c"]
+            assert commits.batches == ["abc"]
+
+    run(case)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("locked"), ZeroDivisionError()], ids=["unavailable", "unforeseen"])
+def test_what_waits_for_a_transaction_that_cannot_begin_is_told_so(error: Exception) -> None:
+    async def case() -> None:
+        commits = Commits()
+        commits.may_begin.clear()
+        commits.cannot_begin = error
+        async with flushing(commits) as group:
+            tasks = submit(group, "ab")
+            await commits.asked.wait()
+            commits.may_begin.set()
+            assert await outcomes(tasks) == [type(error).__name__] * 2
+            commits.cannot_begin = None
+            assert await outcomes(submit(group, "c")) == ["key of c"]
 
     run(case)
 

@@ -57,7 +57,7 @@ def test_a_mail_is_received_offloaded_read_deleted_and_leaves_nothing(
         objects = FolderObjects(tmp_path / "objects")
         files = SpoolFiles(tmp_path / "spool", clock)
         metrics = Board(1).slot(0)
-        commit = GroupCommit(store.mail.add, metrics)
+        commit = GroupCommit(store.mail.add_taken, metrics)
         ingest = Ingest(
             mailboxes=store.mailboxes,
             commit=commit,

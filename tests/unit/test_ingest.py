@@ -1,7 +1,7 @@
 """Ingest: who is served, what is refused before it is taken, and what a taken mail becomes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,10 +11,10 @@ import pytest
 from tempmail.adapters.sql import SqlStore
 from tempmail.clock import FakeClock
 from tempmail.domain.address import ServedDomains
-from tempmail.domain.messages import IncomingMail, Message, ReceivedMail, Recipient, StoredMail
+from tempmail.domain.messages import Message, ReceivedMail, Recipient, StoredMail
 from tempmail.errors import BadRequest, NoRoom, NotServed, Overloaded, TempmailError, TooLarge, UnknownMailbox
 from tempmail.metrics import Board
-from tempmail.services.batch import BatchLimits, GroupCommit
+from tempmail.services.batch import BatchLimits, GroupCommit, Take
 from tempmail.services.capacity import Capacity, CapacityLimits
 from tempmail.services.extraction import NO_SUBJECT, OLDEST_CURRENT, Extractor
 from tempmail.services.ingest import Ingest, IngestOptions
@@ -70,7 +70,8 @@ class Site:
 
         return asyncio.run(both())
 
-    async def _add(self, batch: Sequence[IncomingMail]) -> list[StoredMail]:
+    async def _add(self, take: Take) -> list[StoredMail]:
+        batch = take()
         self.committing.set()
         await self.go_on.wait()
         return await self.store.mail.add(batch)

@@ -105,6 +105,24 @@ def test_what_one_batch_leaves_is_moved_by_the_next(store: Store, offloader: Off
     assert [run(offloader.offload_batch()) for _ in range(3)] == [OPTIONS.batch_entries, 1, 0]
 
 
+def test_a_round_asks_for_another_at_once_only_after_a_full_batch(store: Store, offloader: Offloader) -> None:
+    for _ in range(OPTIONS.batch_entries + 1):
+        add(store)
+    assert [run(offloader.offload_round()) for _ in range(2)] == [OPTIONS.batch_entries, 0]
+    assert run(store.spool.size()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "did"), [(OPTIONS.batch_bytes // 2, 0), (OPTIONS.batch_bytes // 2 + 1, 1)], ids=["half", "over-half"]
+)
+def test_a_batch_is_full_where_its_bytes_may_have_kept_another_out(
+    store: Store, offloader: Offloader, size_bytes: int, did: int
+) -> None:
+    add(store, b"m" * size_bytes)
+    assert run(offloader.offload_round()) == did
+    assert run(store.spool.size()) == (0, 0)
+
+
 def test_a_failed_body_stays_spooled_and_its_neighbours_move(
     store: Store, offloader: Offloader, objects: MemoryObjects, board: Board, clock: FakeClock
 ) -> None:

@@ -29,6 +29,7 @@ def retention(
     return Retention(
         mail=mail or store.mail,
         mailboxes=store.mailboxes,
+        audit=store.audit,
         jobs=store.jobs,
         clock=clock,
         metrics=board.slot(0),

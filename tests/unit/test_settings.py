@@ -4,6 +4,7 @@ import dataclasses
 import types
 import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,8 +114,9 @@ def _fits(value: object, arm: object) -> bool:
 
 def test_every_secret_is_marked_and_none_shows_in_a_repr() -> None:
     secret = {row.name for row in VARIABLES if row.is_secret}
-    assert secret == {"ADMIN_PASSWORD", "JWT_TOKEN", "AWS_SECRET_ACCESS_KEY"}
-    filled = dataclasses.replace(defaults(), admin_password="hush", jwt_token="hush", aws_secret_access_key="hush")
+    assert secret == {"ADMIN_PASSWORD", "JWT_TOKEN", "GUEST_PASSWORD", "AWS_SECRET_ACCESS_KEY"}
+    hushed: dict[str, Any] = dict.fromkeys((name.lower() for name in secret), "hush")
+    filled = dataclasses.replace(defaults(), **hushed)
     assert "hush" not in repr(filled)
 
 

@@ -150,11 +150,12 @@ def test_the_stock_file_of_the_original_starts_on_safe_values(env: dict[str, str
     loaded = load(env, config=STOCK)
     assert loaded.settings.mail_domain == ("temp.example.com",)
     assert loaded.settings.jwt_token == ""
+    assert loaded.settings.guest_password == ""
     assert loaded.settings.session_expire_days == 365
     assert loaded.settings.database_url.path.name == "mail_free_db.db"
     assert loaded.sources["DATABASE_URL"] == "wrangler.toml (TEMP_MAIL_DB)"
     assert loaded.sources["R2_BUCKET_NAME"] == "wrangler.toml (MAIL_EML)"
-    assert sorted(notice.split(":")[0] for notice in loaded.notices) == ["JWT_TOKEN", "MAIL_DOMAIN"]
+    assert sorted(notice.split(":")[0] for notice in loaded.notices) == ["GUEST_PASSWORD", "JWT_TOKEN", "MAIL_DOMAIN"]
 
 
 def test_a_database_url_wins_over_the_binding(env: dict[str, str]) -> None:
@@ -268,7 +269,13 @@ BAD_TEXT = {
     "ADMIN_NAME": "a\x01b",
     "ADMIN_PASSWORD": "hush\nhush",
     "JWT_TOKEN": "hush\nhush",
+    "GUEST_PASSWORD": "hush\nhush",
     "SESSION_EXPIRE_DAYS": "0",
+    "CLAIM_UNOWNED_MAILBOXES": "perhaps",
+    "MAILBOX_CREATES_PER_MINUTE": "0",
+    "PASSWORD_TIME_COST": "0",
+    "PASSWORD_MEMORY_KIB": "7",
+    "AUDIT_DAYS": "0",
     "HTTP_BIND": "80",
     "SMTP_BIND": "25",
     "SMTPS_BIND": "465",

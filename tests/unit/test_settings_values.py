@@ -14,7 +14,7 @@ from tempmail.setting_values import Bind, FolderUrl, S3Url, SqliteUrl, Unfit
 L63 = "a" * 63
 
 GOOD: list[tuple[Callable[[str], object], str, object]] = [
-    (values.domains, "Example.COM", ("example.com",)),
+    (values.domains, "Example.COM *.Mail.Example.COM", ("Example.COM", "*.Mail.Example.COM")),
     (values.domains, " a.com, b.com\n*.c.com，d.com ,,", ("a.com", "b.com", "*.c.com", "d.com")),
     (values.domains, "a.com a.com", ("a.com", "a.com")),
     (values.domains, "邮箱.例子", ("邮箱.例子",)),

@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.mark.parametrize("body", [b"", RAW, b"\0\xff\r\n.\r\n" * 500_000], ids=["empty", "small", "three-megabytes"])
+@pytest.mark.parametrize("body", [b"", RAW, b"\0\xff\r\n.\r\n" * 1_300_000], ids=["empty", "small", "nine-megabytes"])
 def test_a_body_is_read_back_byte_for_byte(files: SpoolFiles, body: bytes) -> None:
     path = files.write(UUID, body)
     assert path.name == f"{UUID}.eml"

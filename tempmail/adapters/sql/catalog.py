@@ -10,11 +10,33 @@ flags come from Python.
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: ([a-z_]+\.[a-z_]+)\s*$")
+_GROUP = re.compile(r"\bvalues\s*(\([^()]*\))")
+_PARAMETER = re.compile(r":([a-z_]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A query whose group stands several times. `text` has `?` for each parameter: first those of `before`, then those
+    of `group` for each row, then those of `after`."""
+
+    text: str
+    before: tuple[str, ...]
+    group: tuple[str, ...]
+    after: tuple[str, ...]
+
+    def bind(self, rows: Iterable[Mapping[str, object]], params: Mapping[str, object]) -> list[object]:
+        """The parameters in the order of the text."""
+        return [
+            *[params[name] for name in self.before],
+            *[row[name] for row in rows for name in self.group],
+            *[params[name] for name in self.after],
+        ]
 
 
 @functools.cache
@@ -28,6 +50,20 @@ def load() -> Mapping[str, str]:
                     raise ValueError(f"{file.name}: query {name} is defined twice")
                 queries[name] = text
     return MappingProxyType(queries)
+
+
+@functools.lru_cache(maxsize=1024)
+def repeated(text: str, count: int) -> Repeated:
+    """The query `text` with the group after its one `values` standing `count` times. Raises ValueError where it has
+    none, or several."""
+    groups = list(_GROUP.finditer(text))
+    if len(groups) != 1:
+        raise ValueError(f"a query over many rows has one group after values: {text}")
+    before, group, after = text[: groups[0].start(1)], groups[0][1], text[groups[0].end(1) :]
+    return Repeated(
+        _PARAMETER.sub("?", before + ", ".join([group] * count) + after),
+        *(tuple(_PARAMETER.findall(part)) for part in (before, group, after)),
+    )
 
 
 def _split(file_name: str, text: str) -> list[tuple[str, str]]:

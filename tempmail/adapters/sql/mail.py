@@ -1,12 +1,12 @@
 """Messages in SQL: implements `ports.Mail`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tempmail.adapters.sql.deleting import CHUNK, delete_from_mailbox, delete_messages
 from tempmail.adapters.sql.mailboxes import find_or_create
-from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.adapters.sql.script import Database, Query, QueryMany, Row, Script, one
 from tempmail.domain.address import object_key
 from tempmail.domain.messages import IncomingMail, Message, MessageSummary, Recipient, StoredMail
 from tempmail.errors import UnknownMailbox
@@ -20,7 +20,10 @@ class SqlMail:
         self._bucket = bucket
 
     async def add(self, batch: Sequence[IncomingMail]) -> list[StoredMail]:
-        return await self._database.write(_add(batch, self._bucket))
+        return await self._database.write(_add(lambda: batch, self._bucket))
+
+    async def add_taken(self, take: Callable[[], Sequence[IncomingMail]]) -> list[StoredMail]:
+        return await self._database.write(_add(take, self._bucket))
 
     async def latest(
         self, mailbox_id: int, *, limit: int, before_id: int | None = None, since: str | None = None
@@ -91,73 +94,97 @@ def _known(keys: Sequence[str]) -> Script[set[str]]:
     return known
 
 
-def _add(batch: Sequence[IncomingMail], bucket: str) -> Script[list[StoredMail]]:
-    stored = []
+def _add(take: Callable[[], Sequence[IncomingMail]], bucket: str) -> Script[list[StoredMail]]:
+    """Every statement serves the whole batch: between two of them this thread may have to wait for the interpreter,
+    with the write lock held."""
+    batch = take()
+    boxes = yield from _mailboxes_of(batch)
+    keys = [object_key(mail.received_at, next(iter(found.values()))[0], mail.uuid) for mail, found in boxes]
+    rows = yield QueryMany(
+        "mail.insert",
+        [
+            {
+                "mailbox_id": mailbox_id,
+                "sender": mail.sender,
+                "to_addrs": recipient.address,
+                "subject": mail.subject,
+                "verification_code": mail.verification_code,
+                "preview": mail.preview,
+                "bucket": bucket,
+                "object_key": key,
+                "received_at": mail.received_at,
+                "envelope_from": mail.envelope_from,
+                "size_bytes": mail.size_bytes,
+                "attachment_count": mail.attachment_count,
+                "extraction": mail.extraction,
+                "extraction_version": mail.extraction_version,
+            }
+            for key, (mail, found) in zip(keys, boxes, strict=True)
+            for mailbox_id, (_, recipient) in found.items()
+        ],
+    )
+    ids = {(row["r2_object_key"], row["mailbox_id"]): int(row["id"]) for row in rows}
+    yield from _spool(batch, keys)
+    return [
+        StoredMail(key, tuple(ids[key, mailbox_id] for mailbox_id in found), tuple(found))
+        for key, (_, found) in zip(keys, boxes, strict=True)
+    ]
+
+
+_Boxes = dict[int, tuple[str, Recipient]]
+"""Mailbox id → its address and the first recipient that means it: one copy per mailbox, in RCPT order."""
+
+
+def _mailboxes_of(batch: Sequence[IncomingMail]) -> Script[list[tuple[IncomingMail, _Boxes]]]:
+    recipients = [recipient for mail in batch for recipient in mail.recipients]
+    addresses = dict.fromkeys(address for one_of in recipients for address in (one_of.exact, one_of.alias))
+    rows = yield QueryMany("mail.mailboxes", [{"address": address} for address in addresses])
+    known = {str(row["address"]): int(row["id"]) for row in rows}
+    result = []
     for mail in batch:
-        boxes = yield from _mailboxes_of(mail)
-        first_address = next(iter(boxes.values()))[0]
-        key = object_key(mail.received_at, first_address, mail.uuid)
-        ids = []
-        for mailbox_id, (_, recipient) in boxes.items():
-            rows = yield Query(
-                "mail.insert",
-                {
-                    "mailbox_id": mailbox_id,
-                    "sender": mail.sender,
-                    "to_addrs": recipient.address,
-                    "subject": mail.subject,
-                    "verification_code": mail.verification_code,
-                    "preview": mail.preview,
-                    "bucket": bucket,
-                    "object_key": key,
-                    "received_at": mail.received_at,
-                    "envelope_from": mail.envelope_from,
-                    "size_bytes": mail.size_bytes,
-                    "attachment_count": mail.attachment_count,
-                    "extraction": mail.extraction,
-                    "extraction_version": mail.extraction_version,
-                },
-            )
-            ids.append(int(rows[0]["id"]))
-        yield from _spool(mail, key)
-        stored.append(StoredMail(key, tuple(ids), tuple(boxes)))
-    return stored
+        boxes: _Boxes = {}
+        for recipient in mail.recipients:
+            address = yield from _mailbox_for(recipient, known, mail.received_at)
+            if address is not None:
+                boxes.setdefault(known[address], (address, recipient))
+        if not boxes:
+            raise UnknownMailbox("no such mailbox here")
+        result.append((mail, boxes))
+    return result
 
 
-def _mailboxes_of(mail: IncomingMail) -> Script[dict[int, tuple[str, Recipient]]]:
-    """Mailbox id → its address and the first recipient that means it: one copy per mailbox, in RCPT order."""
-    boxes: dict[int, tuple[str, Recipient]] = {}
-    for recipient in mail.recipients:
-        found = yield from _mailbox_for(recipient, mail.received_at)
-        if found:
-            boxes.setdefault(found[0], (found[1], recipient))
-    if not boxes:
-        raise UnknownMailbox("no such mailbox here")
-    return boxes
-
-
-def _mailbox_for(recipient: Recipient, now: str) -> Script[tuple[int, str] | None]:
-    rows = yield Query("mailboxes.resolve", {"exact": recipient.exact, "alias": recipient.alias})
-    if not rows:
+def _mailbox_for(recipient: Recipient, known: dict[str, int], now: str) -> Script[str | None]:
+    """The address of the mailbox that is meant, one of `known`; a new one joins them. None where there is none."""
+    # An exact mailbox comes before the alias rule, which could name another person's (contract D-3).
+    if recipient.exact in known:
+        return recipient.exact
+    if recipient.alias not in known:
         if not recipient.may_create:
             return None
         row = yield from find_or_create(recipient.alias, now=now)
-        return int(row["id"]), recipient.alias
-    # An exact mailbox comes before the alias rule, which could name another person's (contract D-3).
-    best = next((row for row in rows if row["address"] == recipient.exact), rows[0])
-    return int(best["id"]), str(best["address"])
+        known[recipient.alias] = int(row["id"])
+    return recipient.alias
 
 
-def _spool(mail: IncomingMail, key: str) -> Script[None]:
-    in_file = isinstance(mail.body, Path)
-    rows = yield Query(
+def _spool(batch: Sequence[IncomingMail], keys: Sequence[str]) -> Script[None]:
+    rows = yield QueryMany(
         "spool.insert",
-        {
-            "object_key": key,
-            "size_bytes": mail.size_bytes,
-            "file_name": mail.body.name if isinstance(mail.body, Path) else None,
-            "due": mail.received_at,
-        },
+        [
+            {
+                "object_key": key,
+                "size_bytes": mail.size_bytes,
+                "file_name": mail.body.name if isinstance(mail.body, Path) else None,
+                "due": mail.received_at,
+            }
+            for mail, key in zip(batch, keys, strict=True)
+        ],
     )
-    if not in_file:
-        yield Query("spool.insert_body", {"spool_id": int(rows[0]["id"]), "body": mail.body})
+    ids = {row["object_key"]: row["id"] for row in rows}
+    yield QueryMany(
+        "spool.insert_body",
+        [
+            {"spool_id": ids[key], "body": mail.body}
+            for mail, key in zip(batch, keys, strict=True)
+            if not isinstance(mail.body, Path)
+        ],
+    )

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from tempmail.adapters.sql import mailbox_lists
 from tempmail.adapters.sql.deleting import CHUNK, delete_from_mailbox
 from tempmail.adapters.sql.script import Database, Query, Row, Script, one
 from tempmail.domain.address import split_address
-from tempmail.domain.messages import Mailbox, MailboxFilter, MailboxListing, MailboxPage
+from tempmail.domain.messages import Mailbox, MailboxFilter, MailboxPage
+from tempmail.errors import NotFound, QuotaReached
 
 
 class SqlMailboxes:
@@ -25,15 +27,51 @@ class SqlMailboxes:
         return await self._database.write(_create(address.lower(), now, owner_id, expires_at))
 
     async def create_new(
-        self, address: str, *, now: str, owner_id: int | None, expires_at: str | None = None
+        self,
+        address: str,
+        *,
+        now: str,
+        owner_id: int | None,
+        expires_at: str | None = None,
+        within_limit: bool = False,
     ) -> Mailbox | None:
-        return await self._database.write(_create_new(address.lower(), now, owner_id, expires_at))
+        return await self._database.write(
+            _create_new(address.lower(), now, owner_id, expires_at, within_limit=within_limit)
+        )
+
+    async def claim_unowned(self, address: str, *, now: str, owner_id: int) -> bool:
+        return await self._database.write(_claim_unowned(address.lower(), now, owner_id))
+
+    async def get(self, mailbox_id: int) -> Mailbox | None:
+        rows = await self._database.read(one("mailboxes.get", {"id": mailbox_id}))
+        return _mailbox(rows[0]) if rows else None
+
+    async def toggle_pin(self, mailbox_id: int, *, user_id: int, now: str, may_link: bool) -> bool:
+        return await self._database.write(_toggle_pin(mailbox_id, user_id, now, may_link=may_link))
+
+    async def toggle_favorite(self, mailbox_id: int) -> bool | None:
+        rows = await self._database.write(one("mailboxes.toggle_favorite", {"id": mailbox_id}))
+        return bool(rows[0]["is_favorite"]) if rows else None
+
+    async def set_favorite(self, mailbox_ids: Sequence[int], is_favorite: bool) -> int:
+        changes = {"is_favorite": int(is_favorite)}
+        return await self._database.write(_set("mailboxes.set_favorite", mailbox_ids, changes))
+
+    async def set_forward(self, mailbox_ids: Sequence[int], forward_to: str | None) -> int:
+        return await self._database.write(_set("mailboxes.set_forward", mailbox_ids, {"forward_to": forward_to}))
+
+    async def ids_of(self, addresses: Sequence[str]) -> dict[str, int]:
+        return await self._database.read(_ids_of(addresses))
 
     async def linked(self, user_id: int, mailbox_ids: Sequence[int]) -> set[int]:
         return await self._database.read(_linked(user_id, mailbox_ids))
 
     async def page(self, criteria: MailboxFilter, *, limit: int, offset: int) -> MailboxPage:
-        return await self._database.read(_page(criteria, limit, offset))
+        return await self._database.read(mailbox_lists.page(criteria, limit, offset))
+
+    async def total(self) -> int:
+        rows = await self._database.read(one("mailboxes.total"))
+        return int(rows[0]["total"])
 
     async def delete(self, mailbox_id: int, *, now: str) -> bool:
         while True:
@@ -71,12 +109,62 @@ def _create(address: str, now: str, owner_id: int | None, expires_at: str | None
     return _mailbox(row)
 
 
-def _create_new(address: str, now: str, owner_id: int | None, expires_at: str | None) -> Script[Mailbox | None]:
+def _create_new(
+    address: str, now: str, owner_id: int | None, expires_at: str | None, *, within_limit: bool
+) -> Script[Mailbox | None]:
     row = yield from _insert(address, now, expires_at)
     if row is None:
         return None
+    if within_limit and owner_id is not None:
+        yield from check_room(owner_id)
     yield from _link(row, owner_id, now)
     return _mailbox(row)
+
+
+def check_room(user_id: int) -> Script[None]:
+    """Raises `QuotaReached` where the user has as many mailboxes as its limit allows (0: none at all), `NotFound` for a
+    user that is gone. Until the transaction ends, nobody else links a mailbox within that user's limit."""
+    held = yield Query("mailboxes.hold_owner", {"user_id": user_id})
+    if not held:
+        raise NotFound("用户不存在")
+    if int(held[0]["mailbox_count"]) >= int(held[0]["mailbox_limit"]):
+        raise QuotaReached("the user has as many mailboxes as it may have")
+
+
+def _claim_unowned(address: str, now: str, owner_id: int) -> Script[bool]:
+    held = yield Query("mailboxes.hold_without_login", {"address": address})
+    if not held or (yield Query("mailboxes.has_owner", {"mailbox_id": int(held[0]["id"])})):
+        return False
+    yield from check_room(owner_id)
+    yield from _link(held[0], owner_id, now)
+    return True
+
+
+def _toggle_pin(mailbox_id: int, user_id: int, now: str, *, may_link: bool) -> Script[bool]:
+    params: dict[str, object] = {"mailbox_id": mailbox_id, "user_id": user_id}
+    rows = yield Query("mailboxes.toggle_pin", params)
+    if not rows and may_link:
+        rows = yield Query("mailboxes.link_pinned", {**params, "now": now})
+    if not rows:
+        raise NotFound("邮箱不存在")
+    return bool(rows[0]["is_pinned"])
+
+
+def _set(name: str, mailbox_ids: Sequence[int], changes: Mapping[str, object]) -> Script[int]:
+    """How many of them exist. In the order of ids, so that two batches at once cannot wait for each other."""
+    changed = 0
+    for mailbox_id in sorted(set(mailbox_ids)):
+        changed += len((yield Query(name, {"id": mailbox_id, **changes})))
+    return changed
+
+
+def _ids_of(addresses: Sequence[str]) -> Script[dict[str, int]]:
+    ids = {}
+    for address in dict.fromkeys(addresses):
+        rows = yield Query("mailboxes.find", {"address": address})
+        if rows:
+            ids[address] = int(rows[0]["id"])
+    return ids
 
 
 def _link(row: Row, owner_id: int | None, now: str) -> Script[None]:
@@ -99,46 +187,6 @@ def _delete(mailbox_id: int, now: str) -> Script[tuple[int, bool]]:
         return removed, False
     rows = yield Query("mailboxes.delete", {"id": mailbox_id})
     return removed, bool(rows)
-
-
-def _page(criteria: MailboxFilter, limit: int, offset: int) -> Script[MailboxPage]:
-    params = _params(criteria)
-    rows = yield Query("mailboxes.page", {**params, "limit": limit, "offset": offset})
-    total = yield Query("mailboxes.count", params)
-    listed = tuple(
-        MailboxListing(
-            id=row["id"],
-            address=row["address"],
-            created_at=row["created_at"],
-            is_pinned=row["is_pinned"],
-            password_is_default=row["password_is_default"],
-            can_login=row["can_login"],
-            forward_to=row["forward_to"],
-            is_favorite=row["is_favorite"],
-        )
-        for row in rows
-    )
-    return MailboxPage(listed, int(total[0]["total"]))
-
-
-def _params(criteria: MailboxFilter) -> Mapping[str, object]:
-    return {
-        "owned_only": int(criteria.owned_by is not None),
-        "viewer_id": criteria.pinned_by if criteria.owned_by is None else criteria.owned_by,
-        "search": f"%{_escape_like(criteria.search)}%" if criteria.search else "",
-        "domain": criteria.domain or "",
-        "can_login": _flag(criteria.can_login),
-        "is_favorite": _flag(criteria.is_favorite),
-        "has_forward": _flag(criteria.has_forward),
-    }
-
-
-def _flag(wanted: bool | None) -> int:
-    return -1 if wanted is None else int(wanted)
-
-
-def _escape_like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _mailbox(row: Row) -> Mailbox:

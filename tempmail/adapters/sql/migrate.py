@@ -42,10 +42,11 @@ def migrate(path: Path, clock: Clock, migrations: list[Migration] | None = None)
     """Bring the database at `path` (created if missing) up to date; returns what was applied.
 
     Safe to run by several processes at once. Raises `ConfigError` where the file is not a database, is of a newer
-    version of this program, or cannot be written; a failed migration leaves the version before it.
+    version of this program, or cannot be written, and where SQLite itself cannot serve (`check_engine`); a failed
+    migration leaves the version before it.
     """
-    if sqlite3.sqlite_version_info < MIN_SQLITE:
-        raise ConfigError([f"SQLite {sqlite3.sqlite_version} is too old: {'.'.join(map(str, MIN_SQLITE))} is needed."])
+    with closing(sqlite3.connect(":memory:")) as probe:
+        check_engine(probe)
     migrations = available() if migrations is None else migrations
     try:
         # The gate, since turning a new file's write-ahead log on is the one thing that SQLite does not wait for.
@@ -57,6 +58,24 @@ def migrate(path: Path, clock: Clock, migrations: list[Migration] | None = None)
         ) from exc
     except sqlite3.Error as exc:
         raise ConfigError([f"DATABASE_URL: {path} cannot be used as a database ({exc}): {_hint(exc)}"]) from exc
+
+
+def check_engine(probe: sqlite3.Connection) -> None:
+    """Raises `ConfigError` where the SQLite behind `probe` (an empty database, which is written to) is too old or was
+    built without what the searches need."""
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise ConfigError([f"SQLite {sqlite3.sqlite_version} is too old: {'.'.join(map(str, MIN_SQLITE))} is needed."])
+    try:
+        probe.execute("create virtual table probe using fts5 (text, tokenize = 'trigram')")
+    except sqlite3.Error as exc:
+        raise ConfigError(
+            [f"SQLite {sqlite3.sqlite_version} was built without FTS5 ({exc}): use one that was built with it."]
+        ) from exc
+
+
+def create(connection: sqlite3.Connection, clock: Clock) -> None:
+    """The newest schema in an empty database that only this connection sees."""
+    _apply(connection, Path(":memory:"), clock, available())
 
 
 def _hint(error: sqlite3.Error) -> str:
@@ -112,8 +131,16 @@ def statements(sql: str) -> Iterator[str]:
 
 
 def schema_text(connection: sqlite3.Connection) -> str:
-    """The whole schema as SQL: tables, then indexes, as they were declared."""
+    """The whole schema as SQL: tables, then indexes, then triggers, as they were declared. Tables that a virtual table
+    keeps for itself are left out: it makes them."""
     rows = connection.execute(
-        "select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by type desc, rowid"
+        "select name, type, sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by rowid"
     ).fetchall()
-    return "\n\n".join(f"{row[0]};" for row in rows) + "\n"
+    inner = tuple(f"{name}_" for name, _, sql in rows if sql.lower().startswith("create virtual table"))
+    texts = [
+        f"{sql};"
+        for wanted in ("table", "index", "trigger")
+        for name, kind, sql in rows
+        if kind == wanted and not name.startswith(inner)
+    ]
+    return "\n\n".join(texts) + "\n"

@@ -16,6 +16,10 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
+STATEMENT_ROWS = 16
+"""Rows of a `QueryMany` per statement: past it a row gets no cheaper (42, 36, 37 µs a mail at 4, 16, 32), and the
+connection keeps a prepared statement for each number."""
+
 
 class Row(Protocol):
     """A result row; columns by name or position."""
@@ -31,8 +35,21 @@ class Query:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class QueryMany:
+    """One named query for many rows at once: the group after its one `values` stands once per row, so that a statement
+    serves up to `STATEMENT_ROWS` of them. The result rows of all come together; without rows nothing runs.
+
+    `rows` give the group's parameters, `params` the others.
+    """
+
+    name: str
+    rows: Sequence[Mapping[str, object]]
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
 Rows = Sequence[Row]
-Script = Generator[Query, Rows, T]
+Script = Generator[Query | QueryMany, Rows, T]
 
 
 class Database(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.adapters.sql.script import Database, Query, QueryMany, Row, Script, one
 from tempmail.ports import PendingDelete, SpoolEntry
 
 _ERROR_LENGTH = 500
@@ -52,33 +52,29 @@ class SqlSpool:
 
 def _claim(now: str, until: str, limit: int, max_bytes: int) -> Script[list[SpoolEntry]]:
     due = yield Query("spool.due", {"now": now, "limit": limit})
-    claimed: list[SpoolEntry] = []
+    chosen: list[int] = []
     room = max_bytes
     for candidate in due:
         room -= int(candidate["size_bytes"])
-        if claimed and room < 0:
+        if chosen and room < 0:
             break
-        rows = yield Query("spool.claim", {"id": candidate["id"], "now": now, "until": until})
-        for row in rows:
-            body = None
-            if row["file_name"] is None:
-                body = (yield Query("spool.body", {"spool_id": candidate["id"]}))[0]["body"]
-            claimed.append(_entry(row, body))
-    return claimed
+        chosen.append(int(candidate["id"]))
+    rows = yield QueryMany("spool.claim", [{"id": id_} for id_ in chosen], {"now": now, "until": until})
+    in_database = [{"spool_id": row["id"]} for row in rows if row["file_name"] is None]
+    bodies = {row["spool_id"]: row["body"] for row in (yield QueryMany("spool.bodies", in_database))}
+    claimed = {row["id"]: _entry(row, bodies[row["id"]] if row["file_name"] is None else None) for row in rows}
+    return [claimed[id_] for id_ in chosen if id_ in claimed]
 
 
 def _finish(keys: Sequence[str], now: str) -> Script[list[str]]:
-    files = []
+    rows = yield QueryMany("spool.delete", [{"object_key": key} for key in keys])
+    gone = {str(row["object_key"]) for row in rows}
     for key in keys:
-        rows = yield Query("spool.delete", {"object_key": key})
-        if rows:
-            if rows[0]["file_name"] is not None:
-                files.append(str(rows[0]["file_name"]))
-        elif not (yield Query("mail.shares_object", {"object_key": key})):
+        if key not in gone and not (yield Query("mail.shares_object", {"object_key": key})):
             # Its last message was deleted while the upload was under way. Where a message still has it, another
             # claimer finished the entry after this one's lease: the object stays.
             yield Query("object_deletes.insert", {"object_key": key, "due": now})
-    return files
+    return [str(row["file_name"]) for row in rows if row["file_name"] is not None]
 
 
 def _claim_deletes(now: str, until: str, limit: int) -> Script[list[PendingDelete]]:

@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import aiosqlite
 
 from tempmail.adapters.sql import catalog
-from tempmail.adapters.sql.script import Rows, Script
+from tempmail.adapters.sql.script import STATEMENT_ROWS, Query, QueryMany, Rows, Script
 from tempmail.errors import Conflict, StoreFull, StoreUnavailable
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ WAL_AUTOCHECKPOINT_PAGES = 32_000
 RESTART_PAGES = 4_000
 """16 MB: from here on `checkpoint` sees to it that the write-ahead log can begin anew."""
 
-MIN_SQLITE = (3, 35, 0)  # RETURNING
+MIN_SQLITE = (3, 35, 0)  # RETURNING; also 3.34 for the trigram tokenizer, 3.31 for generated columns
 
 # What a full disk looks like, besides SQLITE_FULL: the WAL or its index cannot grow.
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
@@ -139,7 +139,7 @@ class SqliteDatabase:
             self._turn = (self._turn + 1) % len(self._readers)
             connection = self._readers[self._turn]
         try:
-            return await connection.run(_transaction, "begin", script, self._queries)
+            return await connection.run(transaction, "begin", script, self._queries)
         except sqlite3.Error as exc:
             raise translate(exc) from exc
 
@@ -174,7 +174,7 @@ class SqliteDatabase:
 
 def _write(connection: sqlite3.Connection, gate: Gate, script: Script[T], queries: Mapping[str, str]) -> T:
     with gate:
-        return _transaction(connection, "begin immediate", script, queries)
+        return transaction(connection, "begin immediate", script, queries)
 
 
 def _checkpoint(connection: sqlite3.Connection, gate: Gate) -> None:
@@ -186,14 +186,13 @@ def _checkpoint(connection: sqlite3.Connection, gate: Gate) -> None:
             connection.execute("pragma wal_checkpoint(passive)").fetchall()
 
 
-def _transaction(connection: sqlite3.Connection, begin: str, script: Script[T], queries: Mapping[str, str]) -> T:
+def transaction(connection: sqlite3.Connection, begin: str, script: Script[T], queries: Mapping[str, str]) -> T:
+    """Run a script between `begin` and commit. Raises sqlite3.Error, after rolling back."""
     connection.execute(begin)
     try:
-        rows: Rows = ()
         query = next(script)
         while True:
-            rows = connection.execute(queries[query.name], query.params).fetchall()
-            query = script.send(rows)
+            query = script.send(_execute(connection, query, queries[query.name]))
     except StopIteration as stop:
         connection.execute("commit")
         result: T = stop.value
@@ -202,6 +201,17 @@ def _transaction(connection: sqlite3.Connection, begin: str, script: Script[T], 
         # After an error, also one of COMMIT itself; SQLite has already rolled back some of them.
         if connection.in_transaction:
             connection.execute("rollback")
+
+
+def _execute(connection: sqlite3.Connection, query: Query | QueryMany, text: str) -> Rows:
+    if isinstance(query, Query):
+        return connection.execute(text, query.params).fetchall()
+    found: list[sqlite3.Row] = []
+    for start in range(0, len(query.rows), STATEMENT_ROWS):
+        rows = query.rows[start : start + STATEMENT_ROWS]
+        statement = catalog.repeated(text, len(rows))
+        found += connection.execute(statement.text, statement.bind(rows, query.params)).fetchall()
+    return found
 
 
 def translate(error: sqlite3.Error) -> Exception:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from tempmail.adapters.sql.audit import SqlAudit
 from tempmail.adapters.sql.extractions import SqlExtractions
 from tempmail.adapters.sql.jobs import SqlJobs
 from tempmail.adapters.sql.mail import SqlMail
+from tempmail.adapters.sql.mailbox_logins import SqlMailboxLogins
 from tempmail.adapters.sql.mailboxes import SqlMailboxes
 from tempmail.adapters.sql.migrate import migrate
 from tempmail.adapters.sql.rules import SqlExtractionRules
@@ -12,6 +14,7 @@ from tempmail.adapters.sql.script import Database, one
 from tempmail.adapters.sql.sessions import SqlSessions
 from tempmail.adapters.sql.spool import SqlSpool
 from tempmail.adapters.sql.sqlite import SqliteDatabase
+from tempmail.adapters.sql.tokens import SqlTokens
 from tempmail.adapters.sql.users import SqlUsers
 from tempmail.clock import Clock
 
@@ -27,8 +30,11 @@ class SqlStore:
         self.mailboxes = SqlMailboxes(database)
         self.spool = SqlSpool(database)
         self.users = SqlUsers(database)
+        self.mailbox_logins = SqlMailboxLogins(database)
         self.sessions = SqlSessions(database)
         self.jobs = SqlJobs(database)
+        self.tokens = SqlTokens(database)
+        self.audit = SqlAudit(database)
         self.rules = SqlExtractionRules(database)
         self.extractions = SqlExtractions(database)
 

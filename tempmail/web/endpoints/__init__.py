@@ -1,14 +1,34 @@
 """Every endpoint of the server; the busiest first, as routes are tried in order."""
 
 from tempmail.web.endpoint import Endpoint
-from tempmail.web.endpoints import extraction, mail, mailboxes, messages, rules, server, session
+from tempmail.web.endpoints import (
+    audit,
+    extraction,
+    mail,
+    mailbox_admin,
+    mailbox_settings,
+    mailboxes,
+    messages,
+    own_password,
+    rules,
+    server,
+    session,
+    tokens,
+    users,
+)
 
 ALL: tuple[Endpoint, ...] = (
     *mail.ENDPOINTS,
     *messages.ENDPOINTS,
     *mailboxes.ENDPOINTS,
+    *mailbox_settings.ENDPOINTS,
+    *mailbox_admin.ENDPOINTS,
+    *users.ENDPOINTS,
     *session.ENDPOINTS,
+    *own_password.ENDPOINTS,
     *server.ENDPOINTS,
     *extraction.ENDPOINTS,
     *rules.ENDPOINTS,
+    *tokens.ENDPOINTS,
+    *audit.ENDPOINTS,
 )

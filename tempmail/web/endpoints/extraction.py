@@ -12,6 +12,9 @@ from tempmail.errors import BadRequest
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
 
+RAW_MAIL = "From: Shop <shop@shop.example>\r\nSubject: Your code\r\n\r\nYour verification code is 482913.\r\n"
+"""A small mail, for examples."""
+
 Score = Annotated[float, Meta(description="The sum of its reasons", examples=[9.6])]
 Reasons = Annotated[
     list[str],
@@ -23,11 +26,17 @@ Reasons = Annotated[
 
 
 class CodeItem(Struct):
+    """What may be the code."""
+
     value: Annotated[str, Meta(description="What a user would type", examples=["482913"])]
-    kind: Annotated[str, Meta(description="`numeric`, `grouped`, `alphanumeric` or `passphrase`")] = ""
-    source: Annotated[str, Meta(description="Where it stands: `subject`, `text`, `html`, `alt`, `preheader`")] = ""
-    start: Annotated[int, Meta(description="Where it begins in the text of that source")] = 0
-    end: Annotated[int, Meta(description="Where it ends")] = 0
+    kind: Annotated[
+        str, Meta(description="`numeric`, `grouped`, `alphanumeric` or `passphrase`", examples=["numeric"])
+    ] = ""
+    source: Annotated[
+        str, Meta(description="Where it stands: `subject`, `text`, `html`, `alt`, `preheader`", examples=["text"])
+    ] = ""
+    start: Annotated[int, Meta(description="Where it begins in the text of that source", examples=[26])] = 0
+    end: Annotated[int, Meta(description="Where it ends", examples=[32])] = 0
     context: Annotated[list[str], Meta(description="The words before it", examples=[["Your", "code", "is"]])] = []
     score: Score = 0.0
     rule: Annotated[str, Meta(description="The sign that speaks most for it", examples=["six digits"])] = ""
@@ -35,15 +44,23 @@ class CodeItem(Struct):
 
 
 class LinkItem(Struct):
+    """A link, and what it is for."""
+
     url: Annotated[str, Meta(description="What a click opens", examples=["https://shop.example/verify?token=…"])]
-    kind: Annotated[str, Meta(description="`verify`, `magic`, `reset`, `unsubscribe` or `other`")] = ""
-    text: Annotated[str, Meta(description="Its words; empty for an address in plain text")] = ""
-    host: Annotated[str, Meta(examples=["shop.example"])] = ""
+    kind: Annotated[
+        str, Meta(description="`verify`, `magic`, `reset`, `unsubscribe` or `other`", examples=["verify"])
+    ] = ""
+    text: Annotated[
+        str, Meta(description="Its words; empty for an address in plain text", examples=["Confirm your address"])
+    ] = ""
+    host: Annotated[str, Meta(description="Its host", examples=["shop.example"])] = ""
     score: Score = 0.0
     reasons: Reasons = []
 
 
 class ExtractionResult(Struct):
+    """What was extracted, and why."""
+
     code: Annotated[str | None, Meta(description="The verification code", examples=["482913"])] = None
     link: Annotated[str | None, Meta(description="The link to open to verify, sign in or reset", examples=[None])] = (
         None
@@ -69,6 +86,7 @@ def result_of(extraction: Extraction) -> ExtractionResult:
     action="extraction.try",
     tag="Extraction",
     takes="message/rfc822",
+    body_example=RAW_MAIL,
     errors=(Refusal(400, "the body is empty: send the raw mail"),),
 )
 async def extract(call: Call, body: bytes) -> ExtractionResult:

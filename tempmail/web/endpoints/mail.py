@@ -12,6 +12,7 @@ from tempmail.domain.mime import Attachment
 from tempmail.errors import BadRequest
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Raw, Refusal, endpoint
+from tempmail.web.endpoints.extraction import RAW_MAIL
 from tempmail.web.lenient import whole
 
 _MAX_ID = 2**53 - 1  # the largest that every JSON reader holds exactly
@@ -23,6 +24,10 @@ Subject = Annotated[str, Meta(description="The subject, decoded", examples=["邮
 ReceivedAt = Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 12:00:00"])]
 IsRead = Annotated[int, Meta(description="1: was opened", examples=[0])]
 Preview = Annotated[str | None, Meta(description="The beginning of the text", examples=["邮件内容预览..."])]
+Html = Annotated[
+    str,
+    Meta(description="The HTML, as sent: not safe to show as is", examples=["<p>Your code is <b>123456</b></p>"]),
+]
 Code = Annotated[str | None, Meta(description="The verification code found in it", examples=["123456"])]
 
 
@@ -34,10 +39,12 @@ class MailListQuery(Struct):
             examples=["test@example.com"],
         ),
     ] = ""
-    limit: Annotated[int, Meta(description="How many to answer", ge=1, le=50)] = 20
+    limit: Annotated[int, Meta(description="How many to answer", ge=1, le=50, examples=[20])] = 20
 
 
 class MailItem(Struct):
+    """A mail, as lists show it."""
+
     id: MessageId
     sender: Sender
     to_addrs: ToAddrs
@@ -53,6 +60,8 @@ class BatchQuery(Struct):
 
 
 class MailRow(Struct):
+    """A mail without its texts."""
+
     id: MessageId
     sender: Sender
     to_addrs: ToAddrs
@@ -66,20 +75,29 @@ class MailRow(Struct):
 
 
 class AttachmentItem(Struct):
+    """A file that a mail carries."""
+
     part: Annotated[int, Meta(description="Number of the MIME part", examples=[2])]
-    filename: Annotated[str, Meta(examples=["invoice.pdf"])]
-    content_type: Annotated[str, Meta(examples=["application/pdf"])]
+    filename: Annotated[str, Meta(description="Its name, without folders", examples=["invoice.pdf"])]
+    content_type: Annotated[str, Meta(description="Its media type, as the mail says", examples=["application/pdf"])]
     size: Annotated[int, Meta(description="Bytes, decoded", examples=[1024])]
     content_id: Annotated[str | None, Meta(description="What HTML refers to as `cid:`", examples=[None])]
     inline: Annotated[bool, Meta(description="Shown inside the text", examples=[False])]
 
 
+Attachments = Annotated[list[AttachmentItem], Meta(description="What it carries besides its text")]
+
+
 class MailDetail(MailRow):
+    """A mail with its texts."""
+
     content: Annotated[str, Meta(description="The plain text", examples=["纯文本内容"])]
-    html_content: Annotated[str, Meta(description="The HTML, as sent: not safe to show as is")]
-    download: Annotated[str, Meta(description="Path of the raw mail; empty where there is none")]
-    attachments: list[AttachmentItem]
-    attachment_count: Annotated[int, Meta(description="How many files it carries", examples=[0])]
+    html_content: Html
+    download: Annotated[
+        str, Meta(description="Path of the raw mail; empty where there is none", examples=["/api/email/1/download"])
+    ]
+    attachments: Attachments
+    attachment_count: Annotated[int, Meta(description="How many files it carries", examples=[1])]
     size: Annotated[int, Meta(description="Bytes of the raw mail", examples=[2048])]
     body_available: Annotated[
         bool,
@@ -92,17 +110,23 @@ class MailPath(Struct):
 
 
 class MailboxQuery(Struct):
-    mailbox: Annotated[str, Meta(description="The mailbox's address", examples=["test@example.com"])] = ""
+    mailbox: Annotated[
+        str, Meta(description="The mailbox's address", examples=["test@example.com"], extra={"required": True})
+    ] = ""
 
 
 class MailDeleted(Struct):
-    success: Annotated[bool, Meta(examples=[True])]
+    """The mail is gone."""
+
+    success: Annotated[bool, Meta(description="Always true", examples=[True])]
     deleted: Annotated[bool, Meta(description="False: it went in the meantime", examples=[True])]
-    message: Annotated[str, Meta(examples=["邮件已删除"])]
+    message: Annotated[str, Meta(description="For people", examples=["邮件已删除"])]
 
 
 class Cleared(Struct, rename="camel"):
-    success: Annotated[bool, Meta(examples=[True])]
+    """The mailbox is empty."""
+
+    success: Annotated[bool, Meta(description="Always true", examples=[True])]
     deleted_count: Annotated[int, Meta(description="How many mails went", examples=[5])]
 
 
@@ -176,10 +200,12 @@ async def detail(call: Call, path: MailPath) -> MailDetail:
     action="mail.download",
     tag="Mail",
     media_type="message/rfc822",
+    answer_example=RAW_MAIL,
     errors=(
         Refusal(404, "未找到邮件"),
         Refusal(404, "未找到对象"),
         Refusal(404, "对象不存在"),
+        Refusal(503, "原始邮件暂时无法读取，请稍后重试"),
         Refusal(403, "无权访问此邮件"),
     ),
 )

@@ -13,25 +13,36 @@ from tempmail.web.lenient import number
 _MAX_PAGE = 1_000_000
 _MAX_OFFSET = 1_000_000_000
 
-Index = Annotated[float, Meta(description="Which of `GET /api/domains`, from 0; clamped into the list", examples=[0])]
+_NO_ROOM = (Refusal(400, "已达到邮箱上限"), Refusal(404, "用户不存在"))
+_OUT_OF_SCOPE = Refusal(403, "此令牌只能使用以下邮箱：qa-*@example.com")
+_WHICH_DOMAIN = (
+    "Which of `GET /api/domains`, from 0; clamped into the list. Without it the first, for an API token the first that "
+    "it may be used in"
+)
 
 
 class GenerateQuery(Struct, rename={"domain_index": "domainIndex"}):
     length: Annotated[float, Meta(description="Length of the random name, 1 to 64", examples=[8])] = 8
-    domain_index: Index = 0
+    domain_index: Annotated[float, Meta(description=_WHICH_DOMAIN, examples=[0])] | None = None
 
 
 class CreateBody(Struct, rename={"domain_index": "domainIndex"}):
+    """The address to create."""
+
     local: Annotated[
-        str, Meta(description="The name: letters, digits, `.`, `_`, `-`; 1 to 64", examples=["myname"])
+        str,
+        Meta(
+            description="The name: letters, digits, `.`, `_`, `-`; 1 to 64",
+            examples=["myname"],
+            extra={"required": True},
+        ),
     ] = ""
-    domain_index: Annotated[
-        float | str | None,
-        Meta(description="Which of `GET /api/domains`, from 0; clamped into the list", examples=[0]),
-    ] = 0
+    domain_index: Annotated[float | str | None, Meta(description=_WHICH_DOMAIN, examples=[0])] = None
 
 
 class NewMailbox(Struct):
+    """The mailbox."""
+
     email: Annotated[str, Meta(description="The address", examples=["abc123@example.com"])]
     expires: Annotated[
         int,
@@ -43,7 +54,13 @@ class MailboxQuery(Struct):
     page: (
         Annotated[
             int,
-            Meta(description="Page number from 1; selects page/size paging", ge=1, le=_MAX_PAGE, extra={"fallback": 1}),
+            Meta(
+                description="Page number from 1; selects page/size paging",
+                ge=1,
+                le=_MAX_PAGE,
+                examples=[1],
+                extra={"fallback": 1},
+            ),
         ]
         | None
     ) = None
@@ -51,18 +68,28 @@ class MailboxQuery(Struct):
         Annotated[
             int,
             Meta(
-                description="Mailboxes on a page (20); selects page/size paging", ge=1, le=500, extra={"fallback": 20}
+                description="Mailboxes on a page (20); selects page/size paging",
+                ge=1,
+                le=500,
+                examples=[20],
+                extra={"fallback": 20},
             ),
         ]
         | None
     ) = None
     limit: Annotated[int, Meta(description="How many to answer", ge=1, le=500)] = 100
     offset: Annotated[int, Meta(description="How many to skip", ge=0, le=_MAX_OFFSET)] = 0
-    q: Annotated[str, Meta(description="A part of the address, taken literally")] = ""
+    q: Annotated[str, Meta(description="A part of the address, taken literally", examples=["test"])] = ""
     domain: Annotated[str, Meta(description="Only this domain", examples=["example.com"])] = ""
-    favorite: Annotated[str, Meta(description="`true`, `1`, `favorite`, or `false`, `0`, `not-favorite`")] = ""
-    forward: Annotated[str, Meta(description="`true`, `1`, `has-forward`, or `false`, `0`, `no-forward`")] = ""
-    login: Annotated[str, Meta(description="`true`, `1`, `allowed`, or `false`, `0`, `denied`")] = ""
+    favorite: Annotated[
+        str, Meta(description="`true`, `1`, `favorite`, or `false`, `0`, `not-favorite`", examples=["true"])
+    ] = ""
+    forward: Annotated[
+        str, Meta(description="`true`, `1`, `has-forward`, or `false`, `0`, `no-forward`", examples=["false"])
+    ] = ""
+    login: Annotated[
+        str, Meta(description="`true`, `1`, `allowed`, or `false`, `0`, `denied`", examples=["allowed"])
+    ] = ""
 
     @property
     def window(self) -> tuple[int, int]:
@@ -74,31 +101,39 @@ class MailboxQuery(Struct):
 
 
 class MailboxItem(Struct):
-    id: Annotated[int, Meta(examples=[1])]
-    address: Annotated[str, Meta(examples=["test@example.com"])]
+    """A mailbox, as lists show it."""
+
+    id: Annotated[int, Meta(description="Id of the mailbox", examples=[1])]
+    address: Annotated[str, Meta(description="In lower case", examples=["test@example.com"])]
     created_at: Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 00:00:00"])]
     is_pinned: Annotated[int, Meta(description="1: pinned by the caller", examples=[0])]
     password_is_default: Annotated[int, Meta(description="1: no password of its own was set", examples=[1])]
     can_login: Annotated[int, Meta(description="1: may log in as a mailbox", examples=[0])]
     forward_to: Annotated[str | None, Meta(description="Where its mail is forwarded to", examples=[None])]
-    is_favorite: Annotated[int, Meta(examples=[0])]
+    is_favorite: Annotated[int, Meta(description="1: a favourite", examples=[0])]
 
 
 class MailboxList(Struct):
-    list: list[MailboxItem]
+    """A page of mailboxes."""
+
+    list: Annotated[list[MailboxItem], Meta(description="Those on this page")]
     total: Annotated[int, Meta(description="All that match, on every page", examples=[42])]
 
 
 class AddressQuery(Struct):
-    address: Annotated[str, Meta(description="The mailbox's address", examples=["test@example.com"])] = ""
+    address: Annotated[
+        str, Meta(description="The mailbox's address", examples=["test@example.com"], extra={"required": True})
+    ] = ""
 
 
 class Deleted(Struct):
-    success: Annotated[bool, Meta(examples=[True])]
+    """The mailbox is gone."""
+
+    success: Annotated[bool, Meta(description="The same as `deleted`", examples=[True])]
     deleted: Annotated[bool, Meta(description="False: it went in the meantime", examples=[True])]
 
 
-@endpoint("GET /api/domains", action="domain.list", tag="Mailboxes")
+@endpoint("GET /api/domains", action="domain.list", tag="Mailboxes", answer_example=["example.com", "mail.example.org"])
 async def domains(call: Call) -> list[str]:
     """The domains that addresses can be made in, as configured."""
     return call.world.mailboxes.domains()
@@ -107,13 +142,15 @@ async def domains(call: Call) -> list[str]:
 @endpoint(
     "GET|POST /api/generate",
     action="mailbox.create",
+    throttle="mailbox.create",
     tag="Mailboxes",
-    errors=(Refusal(400, "无效的邮箱地址"), Refusal(400, "创建失败")),
+    errors=(Refusal(400, "无效的邮箱地址"), Refusal(400, "创建失败"), *_NO_ROOM, _OUT_OF_SCOPE),
 )
 async def generate(call: Call, query: GenerateQuery) -> NewMailbox:
     """Create a mailbox with a random name.
 
-    The name is new: nobody had it before. The mailbox belongs to the caller.
+    The name is new: nobody has it. The mailbox belongs to the caller, and counts against the caller's limit; the
+    highest administrator has none. For an API token that is for certain mailboxes, the name is one of them.
     """
     created = await call.world.mailboxes.generate(call.grant, length=query.length, domain_index=query.domain_index)
     return NewMailbox(created.address, created.expires_ms)
@@ -122,18 +159,26 @@ async def generate(call: Call, query: GenerateQuery) -> NewMailbox:
 @endpoint(
     "POST /api/create",
     action="mailbox.create",
+    throttle="mailbox.create",
     tag="Mailboxes",
-    errors=(Refusal(400, "Bad Request"), Refusal(400, "非法用户名"), Refusal(400, "该邮箱地址已被使用")),
+    errors=(
+        Refusal(400, "Bad Request"),
+        Refusal(400, "非法用户名"),
+        Refusal(400, "该邮箱地址已被使用"),
+        *_NO_ROOM,
+        _OUT_OF_SCOPE,
+    ),
 )
 async def create(call: Call, body: CreateBody) -> NewMailbox:
     """Create a mailbox with a chosen name.
 
-    A mailbox that exists is no conflict for the highest administrator and for its owner; others are refused.
+    A mailbox that exists is no conflict for the highest administrator and for its owner; others are refused. Only one
+    that nobody owns or may log in to goes to who asks for it, where `CLAIM_UNOWNED_MAILBOXES` is on.
     """
     index = body.domain_index
     if isinstance(index, str):
         index = number(index)
-    created = await call.world.mailboxes.create(call.grant, local=body.local, domain_index=index or 0)
+    created = await call.world.mailboxes.create(call.grant, local=body.local, domain_index=index)
     return NewMailbox(created.address, created.expires_ms)
 
 
@@ -143,6 +188,11 @@ async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
 
     The highest administrator sees all, others those that are linked to them. Filter words that are not known are
     ignored. With `page` or `size` paging is by page, otherwise by `limit` and `offset`.
+
+    Lists and their totals are exact, but for two bounds on searches. `q` of three or more characters looks at the
+    newest 3000 mailboxes that have it in their address, a shorter one at the newest 3000 that fit the other filters;
+    where fewer than 3000 fit those, at all of them. Pinned mailboxes are found in any case, and of a user's own the
+    first 10000 are always looked at.
     """
     criteria = MailboxFilter(
         search=query.q.strip().lower() or None,
@@ -156,14 +206,14 @@ async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
     return MailboxList(
         [
             MailboxItem(
-                id=item.id,
-                address=item.address,
-                created_at=item.created_at,
-                is_pinned=item.is_pinned,
-                password_is_default=item.password_is_default,
-                can_login=item.can_login,
-                forward_to=item.forward_to,
-                is_favorite=item.is_favorite,
+                item.id,
+                item.address,
+                item.created_at,
+                item.is_pinned,
+                item.password_is_default,
+                item.can_login,
+                item.forward_to,
+                item.is_favorite,
             )
             for item in page.items
         ],
@@ -175,6 +225,7 @@ async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
     "DELETE /api/mailboxes",
     action="mailbox.delete",
     tag="Mailboxes",
+    audited=True,
     errors=(
         Refusal(400, "缺少 address 参数"),
         Refusal(404, "邮箱不存在", also={"success": False, "message": "邮箱不存在"}),
@@ -182,7 +233,7 @@ async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
 )
 async def delete_mailbox(call: Call, query: AddressQuery) -> Deleted:
     """Delete a mailbox with all its mail, raw forms included."""
-    address = query.address.strip().lower()
+    call.target = address = query.address.strip().lower()
     if not address:
         raise BadRequest("缺少 address 参数")
     deleted = await call.world.mailboxes.delete(call.grant, address)

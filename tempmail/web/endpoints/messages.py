@@ -11,8 +11,9 @@ from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
 from tempmail.web.endpoints.extraction import ExtractionResult
 from tempmail.web.endpoints.mail import (
-    AttachmentItem,
+    Attachments,
     Code,
+    Html,
     IsRead,
     MailPath,
     MessageId,
@@ -29,6 +30,8 @@ _stored = msgspec.json.Decoder(ExtractionResult)
 
 
 class MessageView(Struct):
+    """Everything that is known of a message."""
+
     id: MessageId
     mailbox: Annotated[str, Meta(description="Address of the mailbox that holds it", examples=["box@example.com"])]
     sender: Sender
@@ -48,10 +51,10 @@ class MessageView(Struct):
             examples=[1000000],
         ),
     ]
-    text: Annotated[str, Meta(description="The plain text")]
-    html: Annotated[str, Meta(description="The HTML, as sent: not safe to show as is")]
-    attachments: list[AttachmentItem]
-    attachment_count: Annotated[int, Meta(description="How many files it carries", examples=[0])]
+    text: Annotated[str, Meta(description="The plain text", examples=["Your verification code is 482913."])]
+    html: Html
+    attachments: Attachments
+    attachment_count: Annotated[int, Meta(description="How many files it carries", examples=[1])]
     size_bytes: Annotated[int, Meta(description="Of the raw mail", examples=[2048])]
     r2_bucket: Annotated[str, Meta(description="Where the raw mail is kept", examples=["mail-eml"])]
     r2_object_key: Annotated[str, Meta(description="Its key", examples=["2024/01/01/test@example.com/120000-id.eml"])]

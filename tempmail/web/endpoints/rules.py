@@ -63,6 +63,8 @@ Version = Annotated[int, Meta(description="Grows with each change of the rule", 
 
 
 class RuleBody(Struct):
+    """A new rule."""
+
     name: Name
     pattern: Pattern
     kind: Kind = "code"
@@ -74,6 +76,8 @@ class RuleBody(Struct):
 
 
 class RuleChange(Struct):
+    """The fields to change."""
+
     name: Name | UnsetType = UNSET
     pattern: Pattern | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
@@ -82,11 +86,15 @@ class RuleChange(Struct):
     field: Field | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
     enabled: Enabled | UnsetType = UNSET
-    version: Annotated[int, Meta(description="Change it only if this is still its version")] | UnsetType = UNSET
+    version: (
+        Annotated[int, Meta(description="Change it only if this is still its version", examples=[1])] | UnsetType
+    ) = UNSET
 
 
 class RuleItem(Struct):
-    id: Annotated[int, Meta(examples=[12])]
+    """A rule."""
+
+    id: Annotated[int, Meta(description="Id of the rule", examples=[12])]
     name: Name
     kind: Kind
     pattern: Pattern
@@ -101,6 +109,8 @@ class RuleItem(Struct):
 
 
 class RuleList(Struct):
+    """All rules."""
+
     rules: Annotated[list[RuleItem], Meta(description=f"By id; at most {MAX_RULES}")]
 
 
@@ -129,6 +139,7 @@ async def extraction_rules(call: Call) -> RuleList:
     "POST /api/v1/extraction-rules",
     action="extraction.rules",
     tag="Extraction",
+    audited=True,
     errors=(*_FAULTY, Refusal(409, f"there are {MAX_RULES} rules already, which is the most: delete one first")),
 )
 async def add_extraction_rule(call: Call, body: RuleBody) -> RuleItem:
@@ -136,6 +147,7 @@ async def add_extraction_rule(call: Call, body: RuleBody) -> RuleItem:
 
     Mail that comes a few seconds later is read by it. Stored mail is, once `tempmail reextract` has run.
     """
+    call.target = body.name
     return _item(await call.services.rules.add(RuleDraft(**structs.asdict(body))))
 
 
@@ -143,18 +155,30 @@ async def add_extraction_rule(call: Call, body: RuleBody) -> RuleItem:
     "PATCH /api/v1/extraction-rules/{id}",
     action="extraction.rules",
     tag="Extraction",
+    audited=True,
     errors=(*_FAULTY, _NO_RULE, Refusal(409, "the rule was changed meanwhile: read it again")),
 )
 async def change_extraction_rule(call: Call, path: RulePath, body: RuleChange) -> RuleItem:
-    """Change the fields of a rule that are given. Its version grows."""
+    """Change the fields of a rule that are given.
+
+    Its version grows.
+    """
+    call.target = str(path.id)
     changes = {name: value for name, value in structs.asdict(body).items() if value is not UNSET}
     version = changes.pop("version", None)
     return _item(await call.services.rules.change(path.id, changes, version=version))
 
 
-@endpoint("DELETE /api/v1/extraction-rules/{id}", action="extraction.rules", tag="Extraction", errors=(_NO_RULE,))
+@endpoint(
+    "DELETE /api/v1/extraction-rules/{id}",
+    action="extraction.rules",
+    tag="Extraction",
+    audited=True,
+    errors=(_NO_RULE,),
+)
 async def delete_extraction_rule(call: Call, path: RulePath) -> Success:
     """Delete a rule. What it found in stored mail stays until that is read again."""
+    call.target = str(path.id)
     await call.services.rules.remove(path.id)
     return Success()
 

@@ -9,66 +9,122 @@ from tempmail.web.endpoint import Endpoint, Refusal, endpoint
 
 
 class Credentials(Struct):
-    username: Annotated[str, Meta(description="Name of the account", examples=["admin"])] = ""
-    password: Annotated[str, Meta(description="Its password; white space around it is ignored")] = ""
+    """Who logs in."""
+
+    username: Annotated[
+        str,
+        Meta(
+            description="Name of the account, or the address of a mailbox",
+            examples=["admin"],
+            extra={"required": True},
+        ),
+    ] = ""
+    password: Annotated[
+        str,
+        Meta(
+            description="Its password; white space around it is ignored",
+            examples=["correct horse"],
+            extra={"required": True},
+        ),
+    ] = ""
 
 
 class LoggedIn(Struct):
+    """Who has logged in; the cookie is in `Set-Cookie`."""
+
     success: Annotated[bool, Meta(description="Always true", examples=[True])]
     role: Annotated[str, Meta(description="`admin`, `user`, `mailbox` or `guest`", examples=["admin"])]
-    can_send: Annotated[int, Meta(description="1: may send mail", examples=[1])]
-    mailbox_limit: Annotated[int, Meta(description="How many mailboxes the account may have", examples=[9999])]
+    can_send: Annotated[int, Meta(description="1: may send mail; not for guests", examples=[1])] | UnsetType = UNSET
+    mailbox_limit: (
+        Annotated[int, Meta(description="How many mailboxes the account may have; not for guests", examples=[9999])]
+        | UnsetType
+    ) = UNSET
+    mailbox: (
+        Annotated[str, Meta(description="For mailboxes: the address", examples=["test@example.com"])] | UnsetType
+    ) = UNSET
+    password_is_default: (
+        Annotated[int, Meta(description="1: the mailbox's address is its password; it should be changed", examples=[1])]
+        | UnsetType
+    ) = UNSET
 
 
 class Success(Struct):
+    """Done."""
+
     success: Annotated[bool, Meta(description="Always true", examples=[True])] = True
 
 
 class Session(Struct, rename="camel"):
+    """Who one is."""
+
     authenticated: Annotated[bool, Meta(description="Always true", examples=[True])]
     role: Annotated[str, Meta(description="`admin`, `user`, `mailbox` or `guest`", examples=["admin"])]
     username: Annotated[str, Meta(description="`__root__` for the root token", examples=["admin"])]
     strict_admin: Annotated[bool, Meta(description="Whether this is the highest administrator", examples=[True])]
-    mailbox_address: Annotated[str, Meta(description="For the role `mailbox` only: its address")] | UnsetType = UNSET
+    mailbox_address: (
+        Annotated[str, Meta(description="For the role `mailbox` only: its address", examples=["test@example.com"])]
+        | UnsetType
+    ) = UNSET
 
 
 @endpoint(
     "POST /api/login",
     action="session.login",
     tag="Session",
-    throttled=True,
+    throttle="login",
+    audited=True,
+    answer_example={"success": True, "role": "admin", "can_send": 1, "mailbox_limit": 9999},
     errors=(
         Refusal(400, "Bad Request"),
         Refusal(400, "用户名或密码不能为空"),
         Refusal(401, "用户名或密码错误"),
-        Refusal(429, "Too Many Requests"),
     ),
 )
 async def login(call: Call, body: Credentials) -> LoggedIn:
     """Log in.
 
-    Sets the cookie `iding-session` (HttpOnly, SameSite=Strict). At most 10 attempts in 60 seconds from one address.
+    As the configured administrator, as `guest`, as a user, or with the address of a mailbox that may log in. Sets the
+    cookie `iding-session` (HttpOnly, SameSite=Strict). At most 10 attempts in 60 seconds from one address, and for one
+    account.
     """
+    call.target = body.username.strip().lower()
+    if call.target:
+        call.services.throttles.password_tried(call.target)
     begun = await call.services.sessions.login(body.username, body.password)
+    account = begun.account
+    call.began_as = account.actor
     call.set_session_cookie(begun.token, max_age_s=call.services.sessions.lifetime_s)
     return LoggedIn(
-        success=True, role=begun.actor.role.wire_name, can_send=begun.can_send, mailbox_limit=begun.mailbox_limit
+        success=True,
+        role=account.actor.role.wire_name,
+        can_send=UNSET if account.can_send is None else account.can_send,
+        mailbox_limit=UNSET if account.mailbox_limit is None else account.mailbox_limit,
+        mailbox=UNSET if account.actor.mailbox_address is None else account.actor.mailbox_address,
+        password_is_default=1 if account.password_is_default else UNSET,
     )
 
 
-@endpoint("POST /api/logout", action="session.logout", tag="Session")
+@endpoint("POST /api/logout", action="session.logout", tag="Session", audited=True)
 async def logout(call: Call) -> Success:
     """Log out.
 
-    Ends the session of the cookie and takes the cookie back. Without a session nothing happens.
+    Ends the session of the cookie, at once and everywhere, and takes the cookie back. Without a session nothing
+    happens.
     """
     if call.session_token is not None:
+        call.began_as = await call.services.sessions.actor_of(call.session_token)
+        call.target = "" if call.began_as is None else call.began_as.username
         await call.services.sessions.logout(call.session_token)
     call.set_session_cookie("", max_age_s=0)
     return Success()
 
 
-@endpoint("GET|HEAD /api/session", action="session.read", tag="Session")
+@endpoint(
+    "GET|HEAD /api/session",
+    action="session.read",
+    tag="Session",
+    answer_example={"authenticated": True, "role": "admin", "username": "admin", "strictAdmin": True},
+)
 async def session(call: Call) -> Session:
     """Who one is."""
     actor = call.grant.actor

@@ -51,24 +51,6 @@ class Viewer {
     return notes.join(", ");
   }
 
-  // An example value; `depth` bounds schemas that hold themselves.
-  example(schema, depth = 0) {
-    const found = this.resolve(schema);
-    if (found.examples && found.examples.length) return found.examples[0];
-    if (depth > 6) return null;
-    if (found.anyOf) return this.example(found.anyOf[0], depth + 1);
-    if (found.type === "array") return [this.example(found.items, depth + 1)];
-    if (found.type === "object") {
-      const made = {};
-      for (const [name, property] of Object.entries(found.properties || {})) {
-        made[name] = this.example(property, depth + 1);
-      }
-      return made;
-    }
-    if (found.default !== undefined) return found.default;
-    return { string: "", integer: 0, number: 0, boolean: true }[found.type] ?? null;
-  }
-
   table(head, rows) {
     return element(
       "div",
@@ -82,52 +64,105 @@ class Viewer {
     );
   }
 
-  fields(schema) {
-    const found = this.resolve(schema.type === "array" ? schema.items : schema);
-    const rows = Object.entries(found.properties || {}).map(([name, property]) => [
-      element("code", {}, name),
+  // [name, schema, is required] of each field, and below it of what it holds; `depth` bounds schemas that hold themselves.
+  flat(schema, prefix = "", depth = 0) {
+    const found = this.resolve(schema);
+    if (depth > 3) return [];
+    if (found.type === "array") return this.flat(found.items, prefix + "[]", depth + 1);
+    return Object.entries(found.properties || {}).flatMap(([name, property]) => {
+      const path = prefix ? prefix + "." + name : name;
+      return [[path, property, (found.required || []).includes(name)], ...this.flat(property, path, depth + 1)];
+    });
+  }
+
+  meaning(text, schema) {
+    return inline([text, this.limits(schema)].filter(Boolean).join("; "));
+  }
+
+  fields(schema, mark) {
+    const rows = this.flat(schema).map(([name, property, required]) => [
+      [element("code", {}, name), ...(required === mark.when ? [" ", element("span", { class: "soft" }, mark.text)] : [])],
       element("code", {}, this.typeName(property)),
-      inline([property.description, this.limits(property)].filter(Boolean).join("; ")),
+      this.meaning(property.description || this.resolve(property).description, property),
     ]);
     return rows.length ? [this.table(["Field", "Type", "Meaning"], rows)] : [];
   }
 
-  json(value) {
-    return element("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
+  shown(value) {
+    return element("pre", { tabindex: "0" }, typeof value === "string" ? value : JSON.stringify(value, null, 2));
   }
 
   request(operation) {
-    const content = operation.requestBody && operation.requestBody.content["application/json"];
-    if (!content) return [];
-    return [element("h4", {}, "Body"), ...this.fields(content.schema), this.json(this.example(content.schema))];
+    if (!operation.requestBody) return [];
+    const contents = Object.entries(operation.requestBody.content);
+    const { schema, example } = contents[0][1];
+    const media = contents.map(([name]) => name).join(" or ") + (operation.requestBody.required ? "" : ", may be left out");
+    return [
+      element("h4", {}, "Body ", element("span", { class: "soft" }, media)),
+      element("p", {}, ...inline(operation.requestBody.description)),
+      ...this.fields(schema, { when: true, text: "required" }),
+      this.shown(example),
+    ];
   }
 
   parameters(operation) {
     if (!operation.parameters) return [];
     const rows = operation.parameters.map((one) => [
-      element("code", {}, one.name),
+      [element("code", {}, one.name), ...(one.required ? [" ", element("span", { class: "soft" }, "required")] : [])],
       one.in,
       element("code", {}, this.typeName(one.schema)),
-      inline([one.description, this.limits(one.schema)].filter(Boolean).join("; ")),
+      this.meaning(one.description, one.schema),
+      element("code", {}, String(one.example)),
     ]);
-    return [element("h4", {}, "Parameters"), this.table(["Name", "In", "Type", "Meaning"], rows)];
+    return [element("h4", {}, "Parameters"), this.table(["Name", "In", "Type", "Meaning", "Example"], rows)];
+  }
+
+  // The call as a command for a POSIX shell.
+  command(path, method, operation) {
+    const given = operation.parameters || [];
+    const filled = given
+      .filter((one) => one.in === "path")
+      .reduce((text, one) => text.replace("{" + one.name + "}", encodeURIComponent(one.example)), path);
+    const query = given
+      .filter((one) => one.in === "query" && (one.required || one.name === "mailbox"))
+      .map((one) => one.name + "=" + encodeURIComponent(one.example).replaceAll("%40", "@"));
+    const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+    const url = quoted(location.origin + filled + (query.length ? "?" + query.join("&") : ""));
+    const implied = method === "get" || (method === "post" && operation.requestBody);
+    const parts = ["curl " + (method === "head" ? "-I " : implied ? "" : "-X " + method.toUpperCase() + " ") + url];
+    if (operation.security.length) {
+      const schemes = operation.security.map((one) => Object.keys(one)[0]);
+      parts.push(schemes.length > 1 ? '-H "Authorization: Bearer $TOKEN"' : "-b cookies.txt");
+    } else if (operation.tags[0] === "Session") {
+      parts.push("-c cookies.txt -b cookies.txt");
+    }
+    const body = operation.requestBody && Object.entries(operation.requestBody.content)[0];
+    if (body) {
+      parts.push("-H " + quoted("Content-Type: " + body[0]));
+      parts.push(typeof body[1].example === "string" ? "--data-binary @mail.eml" : "-d " + quoted(JSON.stringify(body[1].example)));
+    }
+    return [element("h4", {}, "Command"), this.shown(parts.join(" \\\n  "))];
   }
 
   success(operation) {
     const [media, content] = Object.entries(operation.responses["200"].content)[0];
-    const title = element("h4", {}, "Answer ", element("span", { class: "soft" }, "200, " + media));
-    if (media !== "application/json") return [title];
-    return [title, ...this.fields(content.schema), this.json(this.example(content.schema))];
+    return [
+      element("h4", {}, "Answer ", element("span", { class: "soft" }, "200, " + media)),
+      element("p", {}, ...inline(operation.responses["200"].description)),
+      ...this.fields(content.schema, { when: false, text: "not always" }),
+      this.shown(content.example),
+    ];
   }
 
   failures(operation) {
     const rows = [];
     for (const [status, response] of Object.entries(operation.responses)) {
-      const examples = status === "200" ? {} : response.content["application/json"].examples || {};
-      const texts = Object.values(examples).map((one) => one.value.error);
-      if (texts.length) rows.push([status, texts.map((text) => element("div", {}, text))]);
+      if (status === "200") continue;
+      for (const example of Object.values(response.content["application/json"].examples)) {
+        rows.push([status, element("code", {}, example.value.error), inline(example.summary)]);
+      }
     }
-    return [element("h4", {}, "Errors"), this.table(["Status", "error"], rows)];
+    return [element("h4", {}, "Errors"), this.table(["Status", "error", "Meaning"], rows)];
   }
 
   operation(path, method, operation) {
@@ -139,6 +174,7 @@ class Viewer {
       ...prose(operation.description),
       ...this.parameters(operation),
       ...this.request(operation),
+      ...this.command(path, method, operation),
       ...this.success(operation),
       ...this.failures(operation)
     );
@@ -170,6 +206,7 @@ class Viewer {
       ...prose(info.description),
       ...this.credentials()
     );
+    const about = new Map(this.description.tags.map((tag) => [tag.name, tag.description]));
     for (const [tag, operations] of this.byTag()) {
       const links = operations.map(([path, method, operation]) =>
         element(
@@ -179,7 +216,7 @@ class Viewer {
         )
       );
       contents.append(element("h2", {}, tag), element("ul", {}, ...links));
-      main.append(element("h2", {}, tag), ...operations.map((one) => this.operation(...one)));
+      main.append(element("h2", {}, tag), element("p", {}, about.get(tag)), ...operations.map((one) => this.operation(...one)));
     }
     if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   }

@@ -1,5 +1,10 @@
+-- name: mail.mailboxes
+-- The mailboxes of the addresses, those of them that exist. For many rows. Serves: the unique key.
+select id, address from mailboxes where address in (values (:address));
+
 -- name: mail.insert
--- The new id. Ids grow in commit order, since they are given inside the write transaction.
+-- The new ids, with the key and the mailbox that tell which is whose. For many rows. Ids grow in commit order, since
+-- they are given inside the write transaction.
 insert into messages (
     mailbox_id, sender, to_addrs, subject, verification_code, preview, r2_bucket, r2_object_key, received_at, is_read,
     envelope_from, size_bytes, attachment_count, extraction, extraction_version
@@ -8,7 +13,7 @@ values (
     :mailbox_id, :sender, :to_addrs, :subject, :verification_code, :preview, :bucket, :object_key, :received_at, 0,
     :envelope_from, :size_bytes, :attachment_count, :extraction, :extraction_version
 )
-returning id;
+returning id, r2_object_key, mailbox_id;
 
 -- name: mail.latest
 -- A page of a mailbox's list, newest first. Serves: messages_by_mailbox, read backwards.

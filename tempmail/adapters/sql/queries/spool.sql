@@ -1,9 +1,10 @@
 -- name: spool.insert
--- The entry's id.
+-- The entries' ids. For many rows.
 insert into spool (object_key, size_bytes, file_name, due) values (:object_key, :size_bytes, :file_name, :due)
-returning id;
+returning id, object_key;
 
 -- name: spool.insert_body
+-- For many rows.
 insert into spool_bodies (spool_id, body) values (:spool_id, :body);
 
 -- name: spool.due
@@ -11,14 +12,15 @@ insert into spool_bodies (spool_id, body) values (:spool_id, :body);
 select id, size_bytes from spool where due <= :now order by due, id limit :limit;
 
 -- name: spool.claim
--- The entry, if it is still due: the guard makes two claimers of one entry impossible.
+-- The entries, those that are still due: the guard makes two claimers of one entry impossible. For many rows.
+-- Serves: the primary key.
 update spool set due = :until, attempts = attempts + 1
-where id = :id and due <= :now
+where id in (values (:id)) and due <= :now
 returning id, object_key, size_bytes, file_name, attempts;
 
--- name: spool.body
--- The bytes of an entry; no row where they are in a file.
-select body from spool_bodies where spool_id = :spool_id;
+-- name: spool.bodies
+-- The bytes of entries; no row for those that are in files. For many rows. Serves: the primary key.
+select spool_id, body from spool_bodies where spool_id in (values (:spool_id));
 
 -- name: spool.find
 -- The entry of a key and its bytes (null where they are in a file). Serves: the unique key.
@@ -31,8 +33,9 @@ where object_key = :object_key;
 select due from spool where object_key = :object_key;
 
 -- name: spool.delete
--- The entry's file name (null where its body was in the database), or no row where there was no entry.
-delete from spool where object_key = :object_key returning file_name;
+-- The entries that went, each with its file name (null where its body was in the database). For many rows.
+-- Serves: the unique key.
+delete from spool where object_key in (values (:object_key)) returning object_key, file_name;
 
 -- name: spool.retry
 update spool set due = :due, last_error = :error where object_key = :object_key;

@@ -1,0 +1,278 @@
+"""`tempmail user`, `tempmail mailbox` and `tempmail token`: what admins do over HTTP, without it."""
+
+import argparse
+import dataclasses
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from tempmail.errors import BadRequest, TempmailError
+from tempmail.settings import Settings
+
+Run = Callable[[argparse.Namespace, Settings], None]
+
+# The services speak to HTTP clients in the original's words; these are the ones that a terminal can meet.
+_IN_ENGLISH = (
+    ("创建失败: ", "not created: "),
+    ("更新失败: ", "not changed: "),
+    ("删除失败: ", "not deleted: "),
+    ("分配失败: ", "not assigned: "),
+    ("取消not assigned: ", "not unassigned: "),
+    ("用户名不能为空", "the name is empty"),
+    ("用户名已存在", "that name is taken"),
+    ("用户不存在", "there is no such user"),
+    ("未找到用户", "there is no such user"),
+    ("邮箱不存在", "there is no such mailbox"),
+    ("该邮箱未分配给该用户", "that mailbox is not assigned to that user"),
+    ("已达到邮箱上限", "the user has as many mailboxes as it may have"),
+    ("该邮箱地址已被使用", "that address is taken"),
+    ("无效的邮箱地址", "that is not an address"),
+    ("非法用户名", "the part before the @ may have letters, digits, dots, dashes and underscores, 1 to 64 of them"),
+    ("密码长度至少6位", "a password needs at least 6 characters"),
+    ("该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置", "this account is configured by ADMIN_NAME and ADMIN_PASSWORD"),
+)
+
+
+def in_english(text: str) -> str:
+    for original, english in _IN_ENGLISH:
+        text = text.replace(original, english)
+    return text
+
+
+def add_user_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = _verbs(parser)
+    _verb(verbs, "list", "list users, oldest first", _list_users, as_json=True)
+    add = _verb(verbs, "add", "create a user", _add_user)
+    add.add_argument("name")
+    add.add_argument("--admin", action="store_true", help="with the role admin")
+    add.add_argument("--limit", type=int, metavar="N", help="how many mailboxes it may have (10)")
+    add.add_argument("--can-send", action="store_true", help="may send mail")
+    _password_options(add)
+    change = _verb(verbs, "set", "change a user", _change_user)
+    change.add_argument("name")
+    change.add_argument("--rename", metavar="NAME")
+    change.add_argument("--role", choices=("admin", "user"))
+    change.add_argument("--limit", type=int, metavar="N", help="how many mailboxes it may have")
+    change.add_argument("--can-send", choices=("yes", "no"))
+    _password_options(change)
+    _verb(verbs, "delete", "delete a user; its mailboxes stay", _delete_user).add_argument("name")
+    for name, summary, run_verb in (
+        ("assign", "link mailboxes to a user; missing ones are created", _assign),
+        ("unassign", "take mailboxes away from a user", _unassign),
+    ):
+        verb = _verb(verbs, name, summary, run_verb)
+        verb.add_argument("name")
+        verb.add_argument("addresses", nargs="+", metavar="ADDRESS")
+
+
+def add_mailbox_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = _verbs(parser)
+    listing = _verb(verbs, "list", "list mailboxes, newest first", _list_mailboxes, as_json=True)
+    listing.add_argument("--search", metavar="TEXT", help="only addresses with this in them")
+    listing.add_argument("--domain", help="only this domain")
+    listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100)")
+    add = _verb(verbs, "add", "create a mailbox, and print its address", _add_mailbox)
+    add.add_argument("address", nargs="?", help="a random one where it is left out")
+    add.add_argument("--owner", metavar="USER", help="link it to this user")
+    _verb(verbs, "delete", "delete a mailbox with all its mail", _delete_mailbox).add_argument("address")
+    login = _verb(verbs, "login", "allow or deny that a mailbox logs in", _allow_login)
+    login.add_argument("address")
+    login.add_argument("decision", choices=("allow", "deny"))
+    password = _verb(verbs, "password", "set a mailbox's password", _mailbox_password)
+    password.add_argument("address")
+    password.add_argument("--reset", action="store_true", help="make its address its password again")
+    _password_options(password)
+
+
+def add_token_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = _verbs(parser)
+    _verb(verbs, "list", "list everybody's API tokens", _list_tokens, as_json=True)
+    add = _verb(verbs, "add", "make an API token, and print it: it is shown this once", _add_token)
+    add.add_argument("name", help="what it is for")
+    add.add_argument("--user", metavar="NAME", help="its owner (the configured admin)")
+    add.add_argument(
+        "--action",
+        action="append",
+        required=True,
+        metavar="PATTERN",
+        help="what it may do, such as mail.* (repeatable)",
+    )
+    add.add_argument(
+        "--mailbox",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="on which mailboxes, such as qa-*@example.com (all; repeatable)",
+    )
+    add.add_argument("--days", type=int, metavar="N", help="days until it expires (never)")
+    _verb(verbs, "revoke", "revoke an API token", _revoke_token).add_argument("id", type=int)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Run the verb that was asked for; 0. Raises `TempmailError` with a text in English."""
+    verb: Run = args.verb
+    try:
+        verb(args, settings)
+    except TempmailError as exc:
+        exc.args = (in_english(str(exc)),)
+        raise
+    return 0
+
+
+def _verbs(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    return parser.add_subparsers(metavar="VERB", required=True, title="verbs")
+
+
+def _verb(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    run: Run,
+    *,
+    as_json: bool = False,
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False)
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    parser.set_defaults(verb=run)
+    return parser
+
+
+def _password_options(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--password", action="store_true", help="ask for a password on the terminal")
+    how.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def _password(args: argparse.Namespace) -> str | None:
+    """The password as given, None where none was asked for. Never an argument: those show in process lists."""
+    if args.password_stdin:
+        given = sys.stdin.readline().strip()
+    elif args.password:
+        given = getpass.getpass("Password: ").strip()
+        if getpass.getpass("Again: ").strip() != given:
+            raise BadRequest("the two passwords differ")
+    else:
+        return None
+    if not given:
+        raise BadRequest("the password is empty")
+    return given
+
+
+def _list_users(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import list_users
+
+    _print(list_users(settings), ("id", "username", "role", "mailbox_count", "mailbox_limit", "can_send"), args)
+
+
+def _add_user(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import add_user
+    from tempmail.services.users import UserDraft
+
+    password = _password(args)
+    draft = UserDraft(args.name, password or "", "admin" if args.admin else "user", args.limit)
+    add_user(settings, draft, can_send=args.can_send)
+    if password is None:
+        print("tempmail: without a password it cannot log in; an API token works", file=sys.stderr)
+
+
+def _change_user(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import change_user
+    from tempmail.services.users import UserEdit
+
+    can_send = None if args.can_send is None else args.can_send == "yes"
+    edit = UserEdit(args.rename, _password(args), args.role, can_send, args.limit)
+    if edit == UserEdit():
+        raise BadRequest("nothing to change: see tempmail user set --help")
+    change_user(settings, args.name, edit)
+
+
+def _delete_user(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import delete_user
+
+    delete_user(settings, args.name)
+
+
+def _assign(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import link
+
+    link(settings, args.name, args.addresses, assign=True)
+
+
+def _unassign(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import link
+
+    link(settings, args.name, args.addresses, assign=False)
+
+
+def _list_mailboxes(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.domain.messages import MailboxFilter
+    from tempmail.runtime.accounts import list_mailboxes
+
+    criteria = MailboxFilter(search=(args.search or "").lower() or None, domain=(args.domain or "").lower() or None)
+    listed = list_mailboxes(settings, criteria, limit=args.limit)
+    _print(listed, ("id", "address", "created_at", "can_login", "is_favorite", "forward_to"), args)
+
+
+def _add_mailbox(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import add_mailbox
+
+    print(add_mailbox(settings, args.address, owner=args.owner))
+
+
+def _delete_mailbox(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import delete_mailbox
+
+    delete_mailbox(settings, args.address)
+
+
+def _allow_login(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import allow_login
+
+    allow_login(settings, args.address, can_login=args.decision == "allow")
+
+
+def _mailbox_password(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import set_mailbox_password
+
+    password = _password(args)
+    if (password is None) is not args.reset:
+        raise BadRequest("say one of --password, --password-stdin and --reset")
+    set_mailbox_password(settings, args.address, password)
+
+
+def _list_tokens(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import list_tokens
+
+    _print(list_tokens(settings), ("id", "user_id", "name", "actions", "mailboxes", "expires_at", "last_used_at"), args)
+
+
+def _add_token(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import add_token
+
+    made = add_token(
+        settings, username=args.user, name=args.name, actions=args.action, mailboxes=args.mailbox, days=args.days
+    )
+    print(made.secret)
+
+
+def _revoke_token(args: argparse.Namespace, settings: Settings) -> None:
+    from tempmail.runtime.accounts import revoke_token
+
+    revoke_token(settings, args.id)
+
+
+def _print(rows: Iterable[object], columns: Sequence[str], args: argparse.Namespace) -> None:
+    """A line a row: JSON with every field, or the columns with tabs between them."""
+    for row in rows:
+        if args.json:
+            print(json.dumps(dataclasses.asdict(row), ensure_ascii=False))  # type: ignore[call-overload]
+        else:
+            print("\t".join(_cell(getattr(row, column)) for column in columns))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value) or "-"
+    return "-" if value is None else str(value)
