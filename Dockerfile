@@ -1,10 +1,14 @@
 # syntax=docker/dockerfile:1
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-RUN python -m venv /opt/tempmail
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc=4:* libc6-dev=2.* \
+    && rm -rf /var/lib/apt/lists/* \
+    && python -m venv /opt/tempmail
 COPY pyproject.toml README.md LICENSE ./
 COPY tempmail ./tempmail
-RUN /opt/tempmail/bin/pip install --no-cache-dir .
+# With the reading of mail compiled: half the CPU.
+RUN HATCH_BUILD_HOOKS_ENABLE=1 /opt/tempmail/bin/pip install --no-cache-dir .
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --system --gid 10001 tempmail \

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
+import tempmail
 from tempmail.adapters.sql import SqlStore, open_store
 from tempmail.adapters.sql.migrate import migrate
 from tempmail.clock import FakeClock
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to test what was compiled from older sources."""
+    package = Path(tempmail.__file__).parent
+    for compiled in package.rglob("*.so"):
+        source = compiled.parent / f"{compiled.name.partition('.')[0]}.py"
+        if source.stat().st_mtime > compiled.stat().st_mtime:
+            raise pytest.UsageError(f"{compiled.name} is older than its source: run make compile, or make interpret")
 
 
 @pytest.fixture

@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 
 from tempmail import __version__
+from tempmail.domain import extraction
 
 
 def facts(folder: Path) -> dict[str, object]:
     """`folder`: where the benchmarks keep their data."""
     return {
         "tempmail": __version__,
+        "reading": "interpreted" if extraction.__file__.endswith(".py") else "compiled",
         "cpu": _cpu_model(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
