@@ -6,31 +6,26 @@ Every string with the shape of a code becomes a candidate. Named signs, for and 
     codes_text       words, lines, sentences, lexicon hits      codes_place      a candidate's surroundings
     codes_shapes     strings that look like codes               codes_labelling  which label is the candidate's
     codes_numbers    digit groups: code, date, phone, amount    codes_judge      the signs for and against it
-    codes_labels     "verification code", "order number"        codes_weights    what a sign is worth
+    codes_labels     "verification code", "order number"        codes_roles      what stands in for a label
+    codes_mail       what is known of the whole mail            codes_weights    what a sign is worth
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from tempmail.domain.codes_judge import PURPOSE, Mail, Sign, Source, judge
+from tempmail.domain.codes_judge import Sign, judge
 from tempmail.domain.codes_labelling import Earlier
-from tempmail.domain.codes_labels import ANY_CODE, CONFIRMATION, ONE_TIME, Label, find_labels
-from tempmail.domain.codes_shapes import Shape, find_shapes
+from tempmail.domain.codes_mail import UNKNOWN, Searched, overview
+from tempmail.domain.codes_shapes import Shape
 from tempmail.domain.codes_text import Reading
-from tempmail.domain.codes_weights import LABEL, SIGNS, THRESHOLD
-from tempmail.domain.lexicon.letters import fold
-from tempmail.domain.lexicon.table import Concept
+from tempmail.domain.codes_weights import SIGNS, THRESHOLD
 
 MAX_REPORTED = 8
 MAX_CONTEXT_WORDS = 8
 
-_TOPICS: Final = (Concept.ORDER, Concept.TRAVEL, Concept.PROMO, Concept.MEETING, Concept.LIST_OF)
-_ANY_TOPIC: Final = Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETING | Concept.LIST_OF
-_NAME_WORDS = re.compile(r"[^\W_]{3,40}")
 _FEWEST_LISTED = 4
 _LONGEST_LIST_GAP = 12
 _ANOTHER: Final = "labelled as another number"
@@ -39,11 +34,8 @@ _REPLACED: Final = "said to be replaced or expired"
 _FOLLOWS: Final = "takes the place of one that no longer counts"
 _NO_CODE: Final = "cannot be a code"
 _OUT_OF_THE_RACE: Final = frozenset({_NO_CODE, _REPLACED, "quoted from an earlier mail"})
-_BY_WORTH: Final = sorted((ONE_TIME, CONFIRMATION, ANY_CODE), key=LABEL.__getitem__, reverse=True)
 _SCORE: Final = itemgetter(0)
 _POINTS: Final = itemgetter(1)
-# What is known of a mail without a candidate that has to be judged.
-_UNKNOWN: Final = Mail(frozenset(), {}, None, None, False, False, frozenset(), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +58,6 @@ class CodeCandidate:
     reasons: tuple[str, ...]
 
 
-class Searched:
-    """A source that was searched for strings that look like codes.
-
-    `shapes`: these strings in order. `is_open`: whether one of them may be the code. `labels` are searched for when
-    they are first asked for: where nothing can be a code, nothing is to be known about the words beside it.
-    """
-
-    __slots__ = ("_labels", "is_open", "shapes", "source")
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.shapes = find_shapes(source.reading)
-        self.is_open = any(shape.mask is None for shape in self.shapes)
-        self._labels: list[Label] | None = None
-
-    @property
-    def labels(self) -> list[Label]:
-        if self._labels is None:
-            self._labels = find_labels(self.source.reading)
-        return self._labels
-
-
 class _Judged(NamedTuple):
     score: float
     shape: Shape
@@ -100,7 +70,7 @@ def find_codes(sources: Sequence[Searched], people: str) -> tuple[CodeCandidate,
 
     `people`: the sender's and recipients' names and addresses.
     """
-    mail = _overview(sources, people) if any(searched.is_open for searched in sources) else _UNKNOWN
+    mail = overview(sources, people) if any(searched.is_open for searched in sources) else UNKNOWN
     best: dict[str, _Judged] = {}
     others: set[str] = set()
     takes_back = False
@@ -181,56 +151,6 @@ def _let_follow(best: dict[str, _Judged], others: set[str]) -> None:
             judged = best[left[0]]
             sign = Sign(_FOLLOWS, SIGNS[_FOLLOWS])
             best[left[0]] = judged._replace(score=judged.score + sign.points, signs=[*judged.signs, sign])
-
-
-def _overview(sources: Sequence[Searched], people: str) -> Mail:
-    topics: dict[int, int] = dict.fromkeys(_TOPICS, 0)
-    counts: dict[str, int] = {}
-    kinds: set[str] = set()
-    subject_label = None
-    subject_values: frozenset[str] = frozenset()
-    everything = 0
-    for searched in sources:
-        reading = searched.source.reading
-        everything |= reading.concepts
-        if reading.concepts & _ANY_TOPIC:
-            for _, _, concepts in reading.hits:
-                if concepts & _ANY_TOPIC:
-                    for topic in _TOPICS:
-                        if concepts & topic:
-                            topics[topic] += 1
-        found = {label.kind for label in searched.labels}
-        kinds |= found
-        values = [shape.value for shape in searched.shapes if shape.mask is None]
-        if reading.source == "subject":
-            subject_label = _strongest(found)
-            subject_values = frozenset(values)
-        for value in values:
-            counts[value] = counts.get(value, 0) + 1
-    return Mail(
-        names=_names(people) if any(not value.isdigit() for value in counts) else frozenset(),
-        topics=topics,
-        label=_strongest(kinds),
-        subject_label=subject_label,
-        has_purpose=bool(everything & PURPOSE),
-        has_warning=bool(everything & Concept.WARN),
-        subject_values=subject_values,
-        counts=counts,
-    )
-
-
-def _names(people: str) -> frozenset[str]:
-    if people.isascii():
-        return frozenset(_NAME_WORDS.findall(people.lower()))
-    return frozenset(map(fold, _NAME_WORDS.findall(people)))
-
-
-def _strongest(kinds: set[str]) -> str | None:
-    """The kind of label that is worth most, of those that speak of one code."""
-    for kind in _BY_WORTH:
-        if kind in kinds:
-            return kind
-    return None
 
 
 def _listed(reading: Reading, shapes: list[Shape]) -> set[int]:

@@ -4,27 +4,39 @@ import re
 from typing import Final, NamedTuple
 
 from tempmail.domain.codes_labelling import Earlier, Found, label_of
-from tempmail.domain.codes_labels import ANY_CODE, CONFIRMATION, ONE_TIME, Label
+from tempmail.domain.codes_labels import ANY_CODE, CONFIRMATION, ONE_TIME, SOME_CODE, Label
+from tempmail.domain.codes_mail import ENOUGH_INTENT, PURPOSE, Mail, Source
+from tempmail.domain.codes_numbers import SINGLE_DIGITS
 from tempmail.domain.codes_place import Place
+from tempmail.domain.codes_roles import ASKING_ROLES, role_of
 from tempmail.domain.codes_shapes import ALPHANUMERIC, PASSPHRASE, Shape
-from tempmail.domain.codes_text import Reading
 from tempmail.domain.codes_weights import SIGNS
 from tempmail.domain.lexicon.table import Concept
 
-PURPOSE: Final = Concept.AUTH | Concept.CONFIRM | Concept.VERIFY | Concept.LOGIN
 WEAK_SOURCES: Final = frozenset({"alt", "preheader"})
 
 _MANY = 2
-_PROMINENT_CHARS = 60
-_SLOGAN = re.compile(r"(?=.{0,4}[AEIOU])[A-Z]{3,}\d{1,4}\Z")
+_OF_ANY_SORT: Final = (ANY_CODE, SOME_CODE)
+_LONGEST_MARKS = 4
+_ENDS_OF_SENTENCES: Final = frozenset({". ", "! ", ".", "!", ".\n", "!\n", "。"})
+_OPENING_QUOTES: Final = '"“„«「『'
+_CLOSING_QUOTES: Final = '"”“»」』'
+_LONGEST_LEAD_IN_QUOTES = 200
+_CASE = re.compile(r"[A-Z]{2,8}-\d{1,6}\Z")
+_SLOGAN = re.compile(r"(?=.{0,4}[AEIOU])[A-Z]{3,}-?\d{1,4}\Z")
 _LONGEST_TYPED = 8
-_OF_DIGITS: Final = {"digit groups": "groups", "year": "could be a year", "compact date": "could be a date"}
+_OF_DIGITS: Final = {
+    SINGLE_DIGITS: "shown digit by digit",
+    "digit groups": "groups",
+    "year": "could be a year",
+    "compact date": "could be a date",
+}
 _NUMBER_SIGN = re.compile(r"(?:#|№|\b[Nn](?:o|r|ro|um|°|º)\.?\s?:?)\s?\Z")
 _NUMBER_SIGN_ENDS: Final = frozenset("#№orm°º.:")
 _STATE_BEFORE_ZIP = re.compile(r"\b[A-Z]{2} \Z")
 _COPYRIGHT = re.compile(r"(?:©|\([cC]\)|[Cc]opyright)[ \d–-]{0,14}\Z")
 _CLAUSE_END = re.compile(r"[,;.!?。，；\n]|\d{4}")
-_PLACE_NAME_BEHIND = re.compile(r"\s[A-ZÀ-ÞА-ЯŁŚŻ][a-zß-ÿа-яłśż]{2,}")
+_PLACE_NAME_BEHIND = re.compile(r"[ \t][A-ZÀ-ÞА-ЯŁŚŻ][a-zß-ÿа-яłśż]{2,}")
 
 
 class Sign(NamedTuple):
@@ -36,54 +48,36 @@ class Sign(NamedTuple):
 _BARE: Final = {name: Sign(name, points) for name, points in SIGNS.items()}
 
 
-class Mail(NamedTuple):
-    """What is known of the whole mail while one candidate is judged.
-
-    `names`: words of the sender and recipients. `topics`: how often each topic is touched. `label`, `subject_label`:
-    the kind of the strongest label in all and in the subject. `has_purpose`: whether it speaks of signing in or
-    verifying. `has_warning`: whether it says not to share something. `subject_values`: candidates in the subject.
-    `counts`: how often a value is shown.
-    """
-
-    names: frozenset[str]
-    topics: dict[int, int]
-    label: str | None
-    subject_label: str | None
-    has_purpose: bool
-    has_warning: bool
-    subject_values: frozenset[str]
-    counts: dict[str, int]
-
-
-class Source(NamedTuple):
-    """A reading with what the page said about parts of it."""
-
-    reading: Reading
-    prominent: tuple[tuple[int, int], ...] = ()
-    quoted: tuple[tuple[int, int], ...] = ()
-
-
 def judge(source: Source, shape: Shape, earlier: Earlier, labels: list[Label], mail: Mail) -> list[Sign]:
     """All signs of a shape that may be a code, in the order form, labels, place, mail. Their points are its score."""
     place = Place(source.reading, shape)
     found, another = label_of(place, labels, earlier)
     signs = [_BARE[name] for name in _signs_of_form(shape)]
-    if not shape.value.isdigit() and _is_ordinary(place, mail):
-        signs.append(_BARE["an ordinary word"])
+    if place.text[max(0, shape.start - 2) : shape.start] in ("(#", "[#"):
+        signs.append(_BARE["a case in brackets"])
+    if not shape.value.isdigit():
+        if _is_ordinary(place, mail, is_named=_is_named(place, found)):
+            signs.append(_BARE["an ordinary word"])
+        elif place.text[shape.start - 1 : shape.start] == "[" and _CASE.match(shape.value):
+            signs.append(_BARE["a case in brackets"])
+        if shape.kind == ALPHANUMERIC and shape.value.isalpha() and not (found and found.label.kind == ONE_TIME):
+            signs.append(_BARE["letters that are not called one-time"])
     for name, words in another:
         signs.append(Sign(name, SIGNS[name], words))
-    if found is None and not place.is_set_apart and not place.is_beside_a_word_for_typing():
-        signs.append(_BARE["no word for a code near"])
-        return signs
-    reach = place.reach()
+    role = ""
     if found is None or found.points < 1:
-        signs.append(_BARE[_unlabelled(place, reach, mail, is_prominent=_is_prominent(source, shape))])
+        role = role_of(source, place, mail)
+        if found is None and not role and not place.is_set_apart:
+            signs.append(_BARE["no word for a code near"])
+            return signs
+        signs.append(_BARE[role or "no word for a code near"])
+    reach = place.reach()
     if found is not None:
         words = place.text[found.label.start : found.label.end]
         signs.append(Sign(f"{found.label.kind} {found.where}", found.points, words))
-    is_labelled = found is not None and sum([sign.points for sign in signs]) >= 4
-    signs += _signs_of_place(source, place, is_labelled=is_labelled)
-    signs += [_BARE[name] for name in _signs_of_mail(source, shape, found, reach, mail)]
+    is_labelled = bool(role) or (found is not None and sum([sign.points for sign in signs]) >= 4)
+    signs += _signs_of_place(source, place, found, is_labelled=is_labelled)
+    signs += [_BARE[name] for name in _signs_of_mail(source, shape, found, role, reach, mail)]
     return signs
 
 
@@ -102,20 +96,30 @@ def _signs_of_form(shape: Shape) -> list[str]:
     if shape.kind == PASSPHRASE:
         return ["words joined by dashes"]
     if value.replace("-", "").isalpha():
-        return ["only capital letters"]
+        return ["capital letters in even groups" if form == "even groups" else "only capital letters"]
     if form == "even groups":
         return ["even groups"]
     return ["letters and digits", "a slogan with a number"] if _SLOGAN.match(value) else ["letters and digits"]
 
 
-def _is_ordinary(place: Place, mail: Mail) -> bool:
+def _is_named(place: Place, found: Found | None) -> bool:
+    """Whether a label for a one-time code stands right before or behind a candidate, with nothing but marks between."""
+    if found is None or found.label.kind not in (ONE_TIME, ANY_CODE):
+        return False
+    start, end = (
+        (found.label.end, place.shape.start) if found.where == "before it" else (place.shape.end, found.label.start)
+    )
+    return 0 <= end - start <= _LONGEST_MARKS and not any(map(str.isalnum, place.text[start:end]))
+
+
+def _is_ordinary(place: Place, mail: Mail, *, is_named: bool) -> bool:
     """Whether a candidate with letters is a name, a word of a language, or shouted prose."""
     shape, reading = place.shape, place.reading
     folded = shape.value.lower()
     if folded in mail.names or any(part in mail.names and len(part) > 3 for part in folded.split("-")):
         return True
     if shape.kind == PASSPHRASE:
-        return not place.is_set_apart
+        return not place.is_set_apart and not is_named
     if any(start == shape.start for start, _, _ in reading.hits_between(shape.start, shape.end)):
         return True
     if not shape.value.isalpha():
@@ -130,24 +134,7 @@ def _is_ordinary(place: Place, mail: Mail) -> bool:
     return place.text.lower().count(folded) > place.text.count(shape.value)
 
 
-def _unlabelled(place: Place, reach: int, mail: Mail, *, is_prominent: bool) -> str:
-    """What stands in for a label: that the reader is asked to type the string, to sign in or verify."""
-    shape = place.shape
-    is_typable = shape.value.isdigit() or (shape.kind == ALPHANUMERIC and any(map(str.isdigit, shape.value)))
-    if is_typable and reach & Concept.ASK:
-        purpose = bool(reach & PURPOSE) or mail.has_purpose or mail.label is not None
-        if place.is_set_apart and (purpose or is_prominent):
-            return "asked for without a word for a code"
-        if (
-            shape.value.isdigit()
-            and place.is_beside_a_word_for_typing()
-            and (purpose or place.is_followed_by_function_word())
-        ):
-            return "right beside a word for typing"
-    return "no word for a code near"
-
-
-def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> list[Sign]:
+def _signs_of_place(source: Source, place: Place, found: Found | None, *, is_labelled: bool) -> list[Sign]:
     shape, text, reading = place.shape, place.text, place.reading
     start = shape.start
     signs: list[Sign] = []
@@ -156,7 +143,9 @@ def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> list[
         signs.append(_BARE["alone on its line"])
     elif place.is_pointed_at and place.ends_line:
         signs.append(_BARE["alone after a colon"])
-    if source.prominent and _is_prominent(source, shape):
+    elif place.is_pointed_at and not shape.value.isdigit() and text[shape.end : shape.end + 2] in _ENDS_OF_SENTENCES:
+        signs.append(_BARE["behind a colon at the end of its sentence"])
+    if source.prominent and source.sets_large(shape):
         signs.append(_BARE["set large"])
     lead = text[max(0, start - 20) : start]
     # Most leads are told by one character; a pattern costs as much as all the rest here.
@@ -164,6 +153,8 @@ def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> list[
         signs.append(_BARE["behind a number sign"])
     if ("©" in lead or ")" in lead or "opyright" in lead) and _COPYRIGHT.search(lead):
         signs.append(Sign("cannot be a code", SIGNS["cannot be a code"], "the year of a copyright"))
+    if _is_said_by_another(place, found):
+        signs.append(_BARE["words that somebody else says"])
     if source.quoted and any(a <= start < b for a, b in source.quoted):
         signs.append(_BARE["quoted from an earlier mail"])
     if reading.concepts & Concept.STALE and _is_stale(place):
@@ -181,8 +172,20 @@ def _signs_of_place(source: Source, place: Place, *, is_labelled: bool) -> list[
     return signs
 
 
-def _is_prominent(source: Source, shape: Shape) -> bool:
-    return any(a <= shape.start and shape.end <= b and b - a <= _PROMINENT_CHARS for a, b in source.prominent)
+def _is_said_by_another(place: Place, found: Found | None) -> bool:
+    """Whether quotation marks hold both a candidate and its label: words that are told, not said to the reader."""
+    if found is None or found.where != "before it" or found.label.start < place.line_start:
+        return False
+    text, label = place.text, found.label
+    lead = text[max(place.line_start, label.start - _LONGEST_LEAD_IN_QUOTES) : label.start]
+    opening = max(map(lead.rfind, _OPENING_QUOTES))
+    if opening < 0 or any(mark in lead[opening + 1 :] for mark in _CLOSING_QUOTES):
+        return False
+    between = text[label.end : place.shape.start]
+    behind = text[place.shape.end : min(place.line_end, place.shape.end + _LONGEST_LEAD_IN_QUOTES)]
+    return not any(mark in between for mark in _OPENING_QUOTES + _CLOSING_QUOTES) and any(
+        mark in behind for mark in _CLOSING_QUOTES
+    )
 
 
 def _is_stale(place: Place) -> bool:
@@ -198,7 +201,7 @@ def _is_stale(place: Place) -> bool:
     )
 
 
-def _signs_of_mail(source: Source, shape: Shape, found: Found | None, reach: int, mail: Mail) -> list[str]:
+def _signs_of_mail(source: Source, shape: Shape, found: Found | None, role: str, reach: int, mail: Mail) -> list[str]:
     names: list[str] = []
     in_subject = source.reading.source == "subject"
     if in_subject:
@@ -215,19 +218,37 @@ def _signs_of_mail(source: Source, shape: Shape, found: Found | None, reach: int
         names.append("the subject announces a code")
     elif mail.label in (ONE_TIME, CONFIRMATION):
         names.append("the mail speaks of a one-time code")
-    if mail.has_warning and found is not None:
+    if mail.has_warning and (found is not None or role):
         names.append("the mail warns not to share it")
+    if role:
+        names += mail.hints
     topics = mail.topics
-    if topics[Concept.MEETING] and not (found is not None and found.label.explicit):
+    is_explicit = found is not None and found.label.explicit
+    if topics[Concept.MEETING] and not (is_explicit and (topics[Concept.MEETING] < _MANY or mail.is_announced)):
         names.append("a mail about a meeting")
-    if found is not None and found.label.kind == ANY_CODE and not shape.value.isdigit() and not mail.has_purpose:
+    is_confirming = found is not None and found.label.kind == CONFIRMATION
+    if (is_explicit and mail.subject_offers) or (is_confirming and mail.subject_is_elsewhere):
+        names.append("the subject is about an offer, journey or meeting")
+    if found is not None and found.label.kind in _OF_ANY_SORT and mail.subject_is_another:
+        names.append("the subject is about another number")
+    is_of_any_sort = found.label.kind in _OF_ANY_SORT if found is not None else shape.form != SINGLE_DIGITS
+    if (role or found is not None) and is_of_any_sort and mail.is_about_other_things:
+        names.append("nothing but other matters")
+    elif found is not None and is_of_any_sort and reach & Concept.PICKUP and not mail.is_announced:
+        names.append("for something to be handed over")
+    elif (
+        found is not None and found.label.kind == ANY_CODE and not shape.value.isdigit() and mail.intent < ENOUGH_INTENT
+    ):
         names.append("nothing speaks of signing in")
+    if found is None or not (found.label.kind == ONE_TIME and found.label.explicit):
+        is_for_signing_in = mail.is_announced or (reach & PURPOSE and not reach & Concept.PROMO)
+        if topics[Concept.PROMO] >= _MANY and not is_for_signing_in:
+            names.append("a mail about an offer")
     if found is None or found.label.kind != ONE_TIME:
         enough = 1 if found is not None and found.label.kind == CONFIRMATION else _MANY
-        if not reach & Concept.ASK and topics[Concept.ORDER] + topics[Concept.TRAVEL] >= enough:
+        is_asked = reach & Concept.ASK or role in ASKING_ROLES or (mail.is_announced and mail.intent > ENOUGH_INTENT)
+        if not is_asked and topics[Concept.ORDER] + topics[Concept.TRAVEL] >= enough:
             names.append("a mail about a purchase or journey")
-        if topics[Concept.PROMO] >= _MANY:
-            names.append("a mail about an offer")
         if topics[Concept.LIST_OF]:
             names.append("a stock of backup or setup keys")
     return names

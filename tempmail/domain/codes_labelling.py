@@ -3,9 +3,10 @@
 import re
 from typing import NamedTuple
 
-from tempmail.domain.codes_labels import ANOTHER, ANY_CODE, Label
+from tempmail.domain.codes_labels import ANOTHER, ANY_CODE, SOME_CODE, Label
 from tempmail.domain.codes_place import Place
 from tempmail.domain.codes_shapes import Shape
+from tempmail.domain.codes_text import Reading
 from tempmail.domain.codes_weights import (
     AFTER_LABEL,
     LABEL,
@@ -16,10 +17,17 @@ from tempmail.domain.codes_weights import (
     OTHER_SENTENCE,
     TIED,
 )
+from tempmail.domain.lexicon.table import Concept
 
 _TIGHT = 3
+_LOOSE_KINDS = (ANY_CODE, SOME_CODE)
+# So many letters of a script without spaces between a label and a number are a clause of their own.
+_CLAUSE_OF_RUNS = re.compile("[\u3040-\u30ff\u3400-\u9fff][^\n0-9]{3,60}[\u3040-\u30ff\u3400-\u9fff]")
 _LONGEST_GAP_OF_ANOTHER = 14
 _LONGEST_GAP_OF_ANOTHER_AFTER = 12
+_LONGEST_GAP_OF_AN_OFFER = 20
+_LONGEST_PHRASE = 30
+_FEWEST_WORDS_BEHIND = 2
 _FARTHEST = NEARNESS[-1][0]
 _FARTHEST_AFTER = 120
 _MAX_LINES_LOOKED_AT = 12
@@ -56,7 +64,22 @@ def label_of(place: Place, labels: list[Label], earlier: Earlier) -> tuple[Found
     best = _better(before, after)
     if place.opens_line and (place.is_alone or best is None):
         best = _better(best, _above(place, labels, earlier, another))
-    return _better(best, _column(place, labels)), another
+    best = _better(best, _column(place, labels))
+    if best is not None and _is_for_an_offer(place, best.label):
+        another.append(("labelled as another number", "an offer"))
+    return best, another
+
+
+def _is_for_an_offer(place: Place, label: Label) -> bool:
+    """Whether the words behind a label say that it buys something cheaper ("your secret code for 25% off")."""
+    if label.explicit or not place.reading.concepts & Concept.PROMO:
+        return False
+    reading = place.reading
+    for start in (label.end, place.shape.end):
+        end = reading.sentence_end(start + 1, start + _LONGEST_GAP_OF_AN_OFFER)
+        if reading.speaks_of(Concept.PROMO, start, end):
+            return True
+    return False
 
 
 def _better(known: Found | None, new: Found | None) -> Found | None:
@@ -87,7 +110,7 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
         if label.start < floor:
             break
         if label.kind == ANOTHER:
-            if other is None and label.start >= sentence:
+            if other is None and label.start >= sentence and not _says_where(place, label, sentence):
                 other = label
             continue
         gap = start - label.end
@@ -96,12 +119,7 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
             points *= OTHER_SENTENCE
         if _is_taken(earlier.rivals, label.end, start):
             points *= LABEL_TAKEN
-        if (
-            label.kind == ANY_CODE
-            and gap > _TIGHT
-            and not place.is_pointed_at
-            and not place.is_joined(label.end, start)
-        ):
+        if not place.is_pointed_at and _is_loose(place, label, gap):
             points *= LOOSE
         if place.is_tied:
             points += TIED
@@ -111,6 +129,8 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
         other is not None
         and (best is None or other.start > best.label.start)
         and not _is_taken(earlier.numbers, other.end, start)
+        and not place.reading.speaks_of(Concept.ASK, other.end, start)
+        and not _is_named_anew(place, other.end)
     ):
         words = place.text[other.start : other.end]
         if start - other.end > _LONGEST_GAP_OF_ANOTHER:
@@ -121,6 +141,17 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
         else:
             another.append(("labelled as another number", words))
     return best
+
+
+def _is_loose(place: Place, label: Label, gap: int) -> bool:
+    """Whether nothing ties a label before a candidate to it, where something should: a word for any code, or a clause
+    in a script without spaces between them."""
+    start = place.shape.start
+    if label.kind in _LOOSE_KINDS:
+        return gap > _TIGHT and not place.is_joined(label.end, start)
+    if place.text.isascii() or not _CLAUSE_OF_RUNS.search(place.text, label.end, start):
+        return False
+    return not place.reading.speaks_of(Concept.ASK | Concept.COPULA, label.end, start)
 
 
 def _above(place: Place, labels: list[Label], earlier: Earlier, another: list[tuple[str, str]]) -> Found | None:
@@ -140,13 +171,40 @@ def _above(place: Place, labels: list[Label], earlier: Earlier, another: list[tu
             last_sentence = reading.sentence_start(max(start, end - 1), start)
             points = LABEL[label.kind] * LINE_ABOVE[steps] * (1.0 if label.start >= last_sentence else 0.9)
             return Found(points, "on a line above", label)
-        if here and steps == 0 and place.is_alone and text[here[-1].end : end].strip() in ("", ":", "#"):
+        if here and steps == 0 and place.is_alone and _says_no_more(reading, here[-1].end, end):
             another.append(("labelled as another number", text[here[-1].start : here[-1].end]))
             return None
         steps += 1
         if steps == len(LINE_ABOVE):
             return None
     return None
+
+
+def _says_where(place: Place, label: Label, sentence: int) -> bool:
+    """Whether another number's label only says what a number is for ("your number for the student portal is")."""
+    reading = place.reading
+    if not place.is_tied or not reading.concepts & Concept.NUMBER:
+        return False
+    if len(place.text[label.end : place.shape.start].split()) < _FEWEST_WORDS_BEHIND:
+        return False
+    lead = reading.hits_between(max(sentence, label.start - _LONGEST_PHRASE), label.start)
+    at = next((at for at, hit in enumerate(lead) if hit[2] & Concept.LINK_FOR), len(lead))
+    return any(hit[2] & Concept.NUMBER for hit in lead[:at]) and at < len(lead)
+
+
+def _is_named_anew(place: Place, start: int) -> bool:
+    """Whether "the numbers" stands between another number's label and the candidate, with words before it."""
+    between = place.reading.hits_between(start, place.shape.start) if place.reading.concepts & Concept.NUMBER else ()
+    return any(
+        concepts & Concept.NUMBER and any(map(str.isalpha, place.text[start:hit_start]))
+        for hit_start, _, concepts in between
+    )
+
+
+def _says_no_more(reading: Reading, start: int, end: int) -> bool:
+    """Whether a line ends with a label, but for a colon or "is"."""
+    rest = reading.text[start:end].strip(" \t:#")
+    return not rest or (rest.isalpha() and reading.speaks_of(Concept.COPULA, start, end))
 
 
 def _column(place: Place, labels: list[Label]) -> Found | None:
@@ -173,8 +231,8 @@ def _after(place: Place, labels: list[Label], another: list[tuple[str, str]], *,
     if labels[-1].start < behind:
         return None
     end = reading.sentence_end(behind, min(place.line_end, behind + _FARTHEST_AFTER))
-    if place.is_alone and not reading.is_last_line(place.line):
-        start, ceiling = reading.line_span(place.line + 1)
+    if place.is_alone and (below := place.line_below()) is not None:
+        start, ceiling = reading.line_span(below)
         end = min(reading.sentence_end(start, ceiling), start + _FARTHEST_AFTER)
     best: Found | None = None
     for label in labels:
@@ -186,13 +244,18 @@ def _after(place: Place, labels: list[Label], another: list[tuple[str, str]], *,
         if ":" in gap or any(map(str.isdigit, gap)):
             break
         if label.kind == ANOTHER:
-            if len(gap) <= _LONGEST_GAP_OF_ANOTHER_AFTER and "\n" not in gap and not is_labelled:
+            if (
+                len(gap) <= _LONGEST_GAP_OF_ANOTHER_AFTER
+                and "\n" not in gap
+                and not is_labelled
+                and (place.is_joined(behind, label.start) or not place.is_beside_a_word_for_typing())
+            ):
                 another.append(("labelled as another number after it", text[label.start : label.end]))
             continue
         if _TAKES_NEXT.match(text, label.end):
             continue
         points = AFTER_LABEL[label.kind] * _nearness(len(gap))
-        if label.kind == ANY_CODE and len(gap) > _TIGHT and not place.is_joined(behind, label.start):
+        if label.kind in _LOOSE_KINDS and len(gap) > _TIGHT and not place.is_joined(behind, label.start):
             points *= LOOSE
         if "," in gap:
             points *= LOOSE

@@ -5,17 +5,19 @@ from typing import Final, NamedTuple
 from tempmail.domain.codes_text import Hit, Reading
 from tempmail.domain.lexicon.table import Concept
 
-ONE_TIME, CONFIRMATION, ANY_CODE, CODES, ANOTHER = (
+ONE_TIME, CONFIRMATION, ANY_CODE, SOME_CODE, CODES, ANOTHER = (
     "one-time code",
     "confirmation code",
     "code",
+    "code of some sort",
     "codes in general",
     "another number",
 )
 
 _OTHERS: Final = Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETING | Concept.IDENT
 # "Transaction OTP" and "approval TAN" are one-time codes, "meeting passcode" and "gift card passcode" are not.
-_OTHERS_OF_A_SURE_NOUN: Final = Concept.PROMO | Concept.MEETING
+_OTHERS_OF_A_SURE_NOUN: Final = Concept.PROMO | Concept.MEETING | Concept.PICKUP
+_NOT_A_PURCHASE: Final = (_OTHERS & ~Concept.ORDER) | Concept.PICKUP | Concept.LIST_OF
 _MODIFIERS: Final = _OTHERS | Concept.AUTH | Concept.CONFIRM
 _MODIFIERS_BUT_CONFIRM: Final = _MODIFIERS & ~Concept.CONFIRM
 _NOUNS: Final = Concept.CODE | Concept.OTP | Concept.CODES | Concept.NUMBER
@@ -71,6 +73,7 @@ def _noun(reading: Reading, index: int) -> Label | None:
             end = modifier_end
     others = _OTHERS_OF_A_SURE_NOUN if noun & Concept.OTP else _OTHERS
     other = concepts & (others | Concept.LIST_OF) and not _auth_is_nearer(noun, left)
+    other = other or (concepts & Concept.PICKUP and any(modifier & Concept.PICKUP for _, _, modifier in left))
     if other:
         return Label(start, end, ANOTHER, explicit=False)
     explicit = bool(concepts & Concept.AUTH)
@@ -82,11 +85,15 @@ def _noun(reading: Reading, index: int) -> Label | None:
         return Label(start, end, ONE_TIME, explicit)
     if concepts & Concept.CONFIRM:
         return Label(start, end, CONFIRMATION, explicit=False)
-    return Label(start, end, ANY_CODE, explicit=False)
+    return Label(start, end, ANY_CODE if not noun & Concept.COMPOUND else SOME_CODE, explicit=False)
 
 
 def _auth_is_nearer(noun: int, left: list[Hit]) -> bool:
-    """Whether a noun (its concepts) or the first modifier left of it speaks of proving an identity, not of others."""
+    """Whether a noun (its concepts) or the first modifier left of it speaks of proving an identity, not of others.
+
+    Or any modifier, where the others only speak of a purchase ("secure payment code")."""
+    if left and left[-1][2] & Concept.AUTH and not any(modifier & _NOT_A_PURCHASE for _, _, modifier in left):
+        return True
     if noun & Concept.AUTH and not noun & _OTHERS:
         return True
     return bool(left) and bool(left[0][2] & Concept.AUTH) and not left[0][2] & _OTHERS

@@ -6,6 +6,7 @@ from typing import Final
 from tempmail.domain.codes_text import Reading
 from tempmail.domain.lexicon.table import Concept
 
+SINGLE_DIGITS: Final = "single digits"
 DASHES: Final = frozenset("-–—‑‐")
 # What may stand between the digit groups of one number.
 GROUP_GAPS: Final = (
@@ -17,6 +18,8 @@ _AIRY_GAPS: Final = frozenset({" ", "  ", "   ", " - ", " – ", " · "})
 # Sizes of the groups of a code ("123 456" is 3, 3). Those not sure are read as one code only with a dash between.
 _SURE_GROUPS: Final = frozenset({(3, 3), (2, 2, 2), (4, 4)})
 _CODE_GROUPS: Final = _SURE_GROUPS | {(2, 2), (3, 2), (2, 3), (3, 4), (4, 3), (2, 2, 2, 2), (3, 3, 3), (4, 2), (2, 4)}
+
+_UNEVEN_GROUPS: Final = frozenset({(3, 4), (4, 3)})
 
 _DATE = re.compile(
     r"(?:19|20)\d\d-(?:0?[1-9]|1[0-2])(?:-(?:0?[1-9]|[12]\d|3[01]))?\Z"
@@ -30,7 +33,7 @@ _CURRENCIES: Final = frozenset((
     "Ft", "kr", "Kč", "zł", "zl", "lei", "лв", "руб", "р", "грн", "Rs", "rs", "Rp", "rp", "dkr", "skr", "nkr", "din",
     "kn", "đ", "vnđ", "ريال", "درهم", "تومان", "جنيه", "دينار",
 ))  # fmt: skip
-_CURRENCY_BEHIND = re.compile(r"\s?(?:[원円元₽€$£₹₺₴₫₪฿]|บาท|টাকা|रुपये|ریال|تومان|ريال|درهم)")
+_CURRENCY_BEHIND = re.compile(r"\s?[万萬亿億만억]?(?:[원円元₽€$£₹₺₴₫₪฿]|บาท|টাকা|रुपये|ریال|تومان|ريال|درهم)")
 _HIDING: Final = frozenset("*•·●xX×#")
 _HIDDEN_DIGITS = re.compile(r"[*•·●xX×#]{2,}[ -]?\Z")
 _LONGEST_UNIT_GAP = 1
@@ -51,7 +54,7 @@ def group_reading(reading: Reading, first: int, last: int) -> tuple[str, str | N
         and 4 <= total <= 8
         and not (total == 4 and gaps <= {".", ",", ":", "/"})
     ):
-        return "single digits", glued(text, start, end)
+        return SINGLE_DIGITS, glued(text, start, end)
     before = text[max(0, start - 2) : start]
     if before.endswith(("+", "+(")) or any("(" in gap or ")" in gap for gap in gaps):
         return "", "a phone number"
@@ -76,9 +79,21 @@ def group_reading(reading: Reading, first: int, last: int) -> tuple[str, str | N
     if sizes in _SURE_GROUPS or (sizes in _CODE_GROUPS and (dashed or sizes[0] == sizes[-1])):
         form = "even digit groups" if sizes in _SURE_GROUPS else "digit groups"
         return form, glued(text, start, end) or counted(reading, first, last)
+    if sizes in _UNEVEN_GROUPS and _fills_its_cell(text, start, end):
+        return "digit groups", glued(text, start, end)
+    if reading.words[first][0] == "0" and len(sizes) == 2 and 9 <= total <= 12:
+        return "", "a phone number"
     if not dashed and ((len(sizes) == 2 and max(sizes) >= 4) or total < 7):
         return None
     return "", "a long number in groups"
+
+
+def _fills_its_cell(text: str, start: int, end: int) -> bool:
+    """Whether a number is all there is on its line, or behind a colon or a wide gap."""
+    before = text[max(0, start - 3) : start]
+    if text[end : end + 1] not in ("", "\n", "\r", "\t"):
+        return False
+    return not before.strip(" \t") or before.endswith(("\n", "\t")) or before.rstrip().endswith((":", "\n"))
 
 
 def split_points(reading: Reading, first: int, last: int) -> list[tuple[int, int]]:

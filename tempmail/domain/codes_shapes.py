@@ -13,6 +13,7 @@ MAX_GROUPS = 16
 NUMERIC, GROUPED, ALPHANUMERIC, PASSPHRASE = "numeric", "grouped", "alphanumeric", "passphrase"
 
 _SHORTEST, _LONGEST_DIGITS, _LONGEST_SOLID, _LONGEST_DASHED = 4, 10, 12, 14
+_SHORTEST_UNEVEN = 6
 _YEAR = re.compile(r"(?:19[3-9]|20[0-4])\d\Z")
 _COMPACT_DATE = re.compile(r"(?:19[5-9]\d|20[0-4]\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\Z")
 _NOUN: Final = Concept.CODE | Concept.OTP
@@ -34,7 +35,8 @@ _UNITS_GLUED: Final = (
     "eur",
     "usd",
 )
-_PASS_WORD = re.compile(r"[a-z]{3,9}\Z")
+_SHORTEST_PASS_WORD, _LONGEST_PASS_WORD = 3, 10
+_FEWEST_IN_A_LINE = 3
 _OPENING, _CLOSING = " \t*_`\"'“«", " \t*_`\"'”»."
 
 
@@ -112,12 +114,22 @@ def _dashed(reading: Reading, first: int, last: int) -> list[Shape]:
         return [Shape(tail, NUMERIC, start, end, first, last, mask, "prefixed")]
     bare = "".join(words)
     shortest, longest = min(map(len, words)), max(map(len, words))
-    if len(words) > 3 or not _SHORTEST <= len(bare) <= _LONGEST_DASHED or longest > 8 or shortest < 2:
+    if (
+        len(words) > 3
+        or not _SHORTEST <= len(bare) <= _LONGEST_DASHED
+        or longest > 8
+        or (shortest < 2 and not _is_typed_in_pieces(bare))
+    ):
         return []
     if bare.isalpha() and not bare.isupper():
         return []
     form = "even groups" if shortest == longest else "uneven groups"
     return [Shape("-".join(words), ALPHANUMERIC, start, end, first, last, mask, form)]
+
+
+def _is_typed_in_pieces(bare: str) -> bool:
+    """Whether groups with a single letter or digit among them may be a code: "XN4-TT9-K", not "6-digit"."""
+    return len(bare) >= _SHORTEST_UNEVEN and bare.upper() == bare and not bare.isalpha()
 
 
 def _solid(reading: Reading, index: int, shape: int) -> list[Shape]:
@@ -160,8 +172,12 @@ def _number(reading: Reading, index: int) -> Shape:
     return Shape(word, NUMERIC, start, start + len(word), index, index, mask, form)
 
 
+def _is_pass_word(word: str) -> bool:
+    return _SHORTEST_PASS_WORD <= len(word) <= _LONGEST_PASS_WORD and word.isalpha() and word.islower()
+
+
 def _passphrases(reading: Reading) -> list[Shape]:
-    """Lower-case words joined by dashes that end their line, alone or behind a colon."""
+    """Lower-case words joined by dashes: that end their line, alone or behind a colon, or three and more anywhere."""
     found: list[Shape] = []
     words, gaps, text = reading.words, reading.gaps, reading.text
     if "-" not in gaps:
@@ -175,11 +191,13 @@ def _passphrases(reading: Reading) -> list[Shape]:
         index = first
         while index < len(gaps) and gaps[index] == "-" and index - first < MAX_GROUPS:
             index += 1
-        if index >= len(words) or not all(map(_PASS_WORD.match, words[first : index + 1])):
+        if index >= len(words) or not all(map(_is_pass_word, words[first : index + 1])):
             continue
         start, end = reading.starts[first], reading.end_of(index)
         before = text[max(0, start - 40) : start].rpartition("\n")[2].rstrip(_OPENING)
         after = text[end : end + 4].lstrip(_CLOSING)
         if after[:1] in ("", "\n") and before[-1:] in ("", ":", ">", "→", "="):
             found.append(Shape(text[start:end], PASSPHRASE, start, end, first, index, None, "words"))
+        elif index - first + 1 >= _FEWEST_IN_A_LINE and not glued(text, start, end):
+            found.append(Shape(text[start:end], PASSPHRASE, start, end, first, index, None, "words in a line"))
     return found

@@ -10,7 +10,7 @@ from operator import add
 from typing import NamedTuple, TypeAlias
 
 from tempmail.domain.lexicon.letters import WORD_LETTERS, fold
-from tempmail.domain.lexicon.table import phrases_from, run_concepts, word_concepts
+from tempmail.domain.lexicon.table import OF_THE_MAIL, phrases_from, run_concepts, word_concepts
 
 MAX_CHARS = 20_000
 MAX_WORDS = 4_000
@@ -124,7 +124,7 @@ class Reading:
         self._sentence_starts += [
             end
             for start, end in [found.span() for found in _SENTENCE_END.finditer(text)]
-            if text[start] != "." or not _abbreviates(text, start, end)
+            if text[start] != "." or not (text[start - 2 : start] == ".." or _abbreviates(text, start, end))
         ]
         return self._sentence_starts
 
@@ -164,8 +164,11 @@ def read_source(source: str, text: str) -> Reading:
             continue
         last = index
         if phrases and index + 1 < len(words) and (seconds is None or _folded(words[index + 1]) in seconds):
-            concepts, last = _longest(meaning, words, gaps, index)
-            taken_until = last
+            longest, last = _longest(meaning, words, gaps, index)
+            if longest & ~OF_THE_MAIL:
+                concepts, taken_until = longest, last
+            else:
+                concepts, last = concepts | longest, index
         if concepts:
             everything |= concepts
             found.append((starts[index], starts[last] + len(words[last]), concepts))

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from tempmail.domain import links
-from tempmail.domain.codes import CodeCandidate, Searched, chosen, find_codes
-from tempmail.domain.codes_judge import Source
+from tempmail.domain.codes import CodeCandidate, chosen, find_codes
+from tempmail.domain.codes_mail import Searched, Source
 from tempmail.domain.codes_text import MAX_CHARS, read_source
 from tempmail.domain.html import HtmlView, read_html
 from tempmail.domain.lexicon.letters import normalise, normalise_with_offsets
@@ -14,7 +14,7 @@ from tempmail.domain.links import LinkCandidate
 from tempmail.domain.links_text import ShownLink, links_in_text
 from tempmail.domain.mime import ParsedMail, parse
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_ALT_SOURCES: Final = 40
 MAX_SUBJECT_CHARS: Final = 1_000
 

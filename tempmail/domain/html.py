@@ -65,7 +65,8 @@ _BLOCKS = frozenset(
     ]
 )
 _CELLS = frozenset({"td", "th"})
-_HEADINGS = frozenset({"h1", "h2", "h3"})
+_LARGE = frozenset({"h1", "h2", "h3", "big"})
+_LARGE_FONTS = frozenset({"5", "6", "7", "+2", "+3", "+4"})
 
 _SPACE = " \t\r\n\f"
 _SPACES = re.compile(r"[ \t\r\n\f]++")
@@ -261,7 +262,7 @@ class _Reader:
         attributes = node.attributes
         if attributes:
             self._apply(attributes, frame)
-        if tag in _HEADINGS:
+        if tag in _LARGE:
             frame.large_from = self._length
         if tag in _CELLS:
             self._break("\t")
@@ -287,7 +288,9 @@ class _Reader:
                 frame.hidden = True
             if "gmail_quote" in names:
                 frame.quoted_from = self._length
-        if tag == "blockquote" and attributes.get("type") == "cite":
+        if tag == "font" and (attributes.get("size") or "") in _LARGE_FONTS:
+            frame.large_from = self._length
+        elif tag == "blockquote" and attributes.get("type") == "cite":
             frame.quoted_from = self._length
         elif tag == "a" and (url := attributes.get("href")) and len(self._links) < MAX_LINKS:
             address = "".join(url.split())[:MAX_URL_CHARS]

@@ -29,12 +29,15 @@ SIGNS: Final = {
     "the address says sign in": 1.5,
     "the words before it say to verify": 3.0,
     "the words before it say to reset": 2.5,
-    "the words before it say to sign in": 2.0,
+    "the words before it say to sign in": 2.5,
     "the words before it say to open it": 1.2,
     "the subject says to verify": 2.0,
     "the subject says to reset": 1.5,
     "the subject says to sign in": 1.0,
     "the mail speaks of verifying or signing in": 0.8,
+    "the subject announces a link": 1.0,
+    "the mail says what to do if it was not you": 1.0,
+    "it lasts a short time": 0.8,
     "the address carries a token": 2.5,
     "the address carries a short key": 0.5,
     "looks like a button": 0.8,
@@ -110,20 +113,29 @@ def _judged(link: ShownLink, address: Address, about: int, mentioned: int) -> Li
     own = _shows_itself(link)
     text = 0 if own else concepts_of(link.text[:200])
     before, doubt = _words_around(link)
+    proves, is_excused, is_brief = [bool(mentioned & kind) for kind in (_TO_PROVE, Concept.IGNORE, Concept.BRIEF)]
     shows = (link.is_button, own, link.is_quoted)
-    kind, score, reasons = _weighed(text, address.traits, before, about, bool(mentioned & _TO_PROVE), doubt, shows)
+    kind, score, reasons = _weighed(text, address.traits, before, about, proves, is_excused, is_brief, doubt, shows)
     return LinkCandidate(link.url, kind, link.text[:200], address.host, score, reasons)
 
 
 # Links are of few sorts: most are weighed like one seen before.
 @lru_cache(maxsize=4_096)
 def _weighed(
-    text: int, address: Traits, before: int, about: int, proves: bool, doubt: int, shows: tuple[bool, bool, bool]
+    text: int,
+    address: Traits,
+    before: int,
+    about: int,
+    proves: bool,
+    is_excused: bool,
+    is_brief: bool,
+    doubt: int,
+    shows: tuple[bool, bool, bool],
 ) -> tuple[str, float, tuple[str, ...]]:
     """Kind, score and reasons of a link, from the concepts of its text, of the words before it, of the subject, of the
     doubts beside it; whether the mail speaks of proving who one is; whether it is a button, its own text, quoted."""
     signs = [
-        *_signs_of_purpose(text, address, before, about, proves=proves),
+        *_signs_of_purpose(text, address, before, about, proves=proves, is_excused=is_excused, is_brief=is_brief),
         *_signs_against(text, address, before, about, doubt),
     ]
     is_button, is_own_text, is_quoted = shows
@@ -142,7 +154,9 @@ def _weighed(
     return kind, round(score, 2), tuple([_REASONS[sign] for sign in signs])
 
 
-def _signs_of_purpose(text: int, address: Traits, before: int, about: int, *, proves: bool) -> list[str]:
+def _signs_of_purpose(
+    text: int, address: Traits, before: int, about: int, *, proves: bool, is_excused: bool, is_brief: bool
+) -> list[str]:
     signs: list[str] = []
     if not text & _PURPOSE and text & Concept.CLICK:
         signs.append("its text is a call to go on")
@@ -158,6 +172,13 @@ def _signs_of_purpose(text: int, address: Traits, before: int, about: int, *, pr
         signs.append(f"the subject says to {purpose}")
     elif (text | before) & Concept.CLICK and proves:
         signs.append("the mail speaks of verifying or signing in")
+    if is_brief and address.token != NO_TOKEN and (text | before) & _PURPOSE:
+        signs.append("it lasts a short time")
+    if address.token == TOKEN and (text | before) & (Concept.CLICK | _PURPOSE):
+        if about & Concept.CLICK and not about & _PURPOSE:
+            signs.append("the subject announces a link")
+        if is_excused:
+            signs.append("the mail says what to do if it was not you")
     if address.token == TOKEN:
         signs.append("the address carries a token")
     elif address.token != NO_TOKEN:
@@ -174,10 +195,11 @@ def _signs_against(text: int, address: Traits, before: int, about: int, doubt: i
         signs.append("unsubscribe or settings")
     if (text | path | doubt) & Concept.DENY:
         signs.append("for those who did not ask")
-    if (text | path) & Concept.OFFER and not text & Concept.ACCOUNT:
+    offered = (text | path) & Concept.OFFER or text & about & Concept.PROMO
+    if offered and not text & Concept.ACCOUNT:
         signs.append("an offer")
     if address.token != TOKEN:
-        if address.token == NO_TOKEN or not (path | text | before) & (Concept.VERIFY | Concept.RESET):
+        if address.token == NO_TOKEN or not _says_what_for(address, text, before, about):
             signs.append("no token in the address")
         if path & (Concept.LOGIN | Concept.RESET) and not path & Concept.VERIFY and address.token == NO_TOKEN:
             signs.append("a sign-in page without a token")
@@ -196,9 +218,18 @@ def _signs_against(text: int, address: Traits, before: int, about: int, doubt: i
         signs.append("an invitation or appointment")
     if about & (Concept.OFFER | Concept.ATTEND) and not (about | text | before) & Concept.ACCOUNT:
         signs.append("the subject is an offer or appointment")
-    if (text | path) & Concept.VIEW and not (clear and text & Concept.ACCOUNT):
+    is_clear = path & (Concept.VERIFY | Concept.RESET) or before & about & Concept.VERIFY
+    shows = text | (0 if is_clear else path)
+    if shows & Concept.VIEW and not (clear and text & Concept.ACCOUNT):
         signs.append("shows or manages something")
     return signs
+
+
+def _says_what_for(address: Traits, text: int, before: int, about: int) -> bool:
+    """Whether words say so clearly what a link is for that a short key will do."""
+    if (address.path_concepts | address.query_concepts | text | before) & (Concept.VERIFY | Concept.RESET):
+        return True
+    return bool((text | before) & about & Concept.LOGIN)
 
 
 def _purpose(concepts: int) -> str:

@@ -16,6 +16,7 @@ _PARTS = re.compile(r"https?://([^/?#\s]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?\Z", r
 _PIECES = re.compile(r"[/?&=;#.,!~|:]")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAPITALS = re.compile("[A-Z]{2}")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _UUID_DIGITS = 32
 _DIGITS, _UPPERS, _LOWERS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"
@@ -95,12 +96,20 @@ def _secret(pieces: list[tuple[str, int]]) -> int:
     return strongest
 
 
+def _is_jumbled(letters: str) -> bool:
+    """Whether capitals and small letters change as in no word."""
+    if letters.isupper():
+        return True
+    changes = len(_CAMEL.findall(letters))
+    return changes >= 3 or (changes == 2 and _CAPITALS.search(letters) is not None)
+
+
 def _strength(piece: str) -> int:
     """TOKEN for a random string that nobody could guess, SHORT_KEY for a short key or number, NO_TOKEN for a word."""
     if len(piece) < 6:
         return NO_TOKEN
     if len(piece) < 12 and piece.isalpha():
-        return NO_TOKEN
+        return SHORT_KEY if len(piece) >= 8 and _is_jumbled(piece) else NO_TOKEN
     if len(piece) >= _UUID_DIGITS and _UUID.search(piece):
         return TOKEN
     if piece.isascii():

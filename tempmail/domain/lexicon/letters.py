@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 # Letters of scripts that divide words by spaces: Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Georgian.
 WORD_LETTERS = (
-    "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0300-\u0373\u0376-\u037d\u037f-\u0386\u0388-\u0556\u0561-\u0588"
+    "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0300-\u0373\u0376-\u037d\u037f-\u0386\u0388-\u0556\u0561-\u0588"
     "\u0591-\u05bd\u05bf-\u05f4\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0750-\u08ff\u10a0-\u10ff\u1e00-\u1fff"
 )
 

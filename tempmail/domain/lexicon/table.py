@@ -12,9 +12,13 @@ A file `xx.toml` has these keys, each an array of terms (all optional):
     order, travel, promo, meeting, ident
               labels of other numbers, and words that make a neighbouring `code` noun such a label:
               purchases and deliveries; journeys and bookings; discounts; meetings; customers, places, errors, …
+    pickup    those of `order` that hand something over: a "delivery verification code" is for the courier
     mark      "ID": labels another number, but says nothing about a `code` noun beside it ("your Acorn ID code")
     ask       "enter", "type", "use", "here is", "below"
     warn      "never share it": what is said beside a one-time code
+    ignore    "ignore this mail", "if this was not you": what is said to those who did not ask
+    occasion  "new device", "change of address", "approve", "one more step": why somebody has to prove who they are
+    brief     "minutes", "only once": how long a code lasts
     link_for  "for", "on": a modifier behind it does not belong to the `code` noun before it
     stale     "no longer valid", "old", "previous"
     list_of   backup, recovery and setup keys: a stock of secrets, not something asked for now
@@ -27,7 +31,8 @@ A file `xx.toml` has these keys, each an array of terms (all optional):
               what a link does, in its text, its address or the words before it
 
 A term is one or more words in lower case; diacritics are optional in the mail. `kod*` is the beginning of a word,
-`*code` its end (what stands before it is looked up as a word of its own, so that compounds work).
+`*code` its end (what stands before it is looked up as a word of its own, so that compounds work), `*kod*` its middle
+or end, with an ending of a few letters behind it: compounds of languages that inflect.
 `script = "run"` marks languages that write without spaces: their terms are found anywhere.
 `prefixes` are particles that may be glued to a term (Hebrew, Arabic).
 """
@@ -79,10 +84,21 @@ class Concept:
     ACCOUNT: Final = 1 << 31
     MARK: Final = 1 << 32
     WARN: Final = 1 << 33
+    IGNORE: Final = 1 << 34
+    OCCASION: Final = 1 << 35
+    BRIEF: Final = 1 << 36
+    PICKUP: Final = 1 << 37
+    COMPOUND: Final = 1 << 38
 
+
+# What a phrase says of the mail as a whole: its words keep what each of them means.
+OF_THE_MAIL: Final = Concept.IGNORE | Concept.OCCASION | Concept.BRIEF
 
 _RUN_LETTER = re.compile("[\u0900-\u109f\u1100-\u1dff\u2e80-\ufaff]")
 _MIN_STEM, _MAX_STEM = 2, 18
+_LONGEST_ENDING = 6
+_LONGEST_WORD = 60
+_SHORTEST_HEAD = 3
 
 
 @dataclass(slots=True)
@@ -90,6 +106,8 @@ class _Tables:
     exact: dict[str, int] = field(default_factory=dict)
     prefix: dict[str, int] = field(default_factory=dict)
     suffix: dict[str, int] = field(default_factory=dict)
+    middle: dict[str, int] = field(default_factory=dict)
+    middles: re.Pattern[str] | None = None
     phrases: dict[str, list[tuple[tuple[str, ...], int]]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     runs_from: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
@@ -121,6 +139,9 @@ def _tables() -> _Tables:
         phrases.sort(key=lambda phrase: -len(phrase[0]))
     for term in sorted(tables.runs, key=len, reverse=True):
         tables.runs_from.setdefault(term[0], []).append((term, tables.runs[term]))
+    if tables.middle:
+        stems = sorted(tables.middle, key=len, reverse=True)
+        tables.middles = re.compile(f"(?<=..)({'|'.join(map(re.escape, stems))}).{{0,{_LONGEST_ENDING}}}\\Z")
     if tables.runs:
         tables.run_start = re.compile(f"[{''.join(map(re.escape, tables.runs_from))}]")
     return tables
@@ -137,6 +158,9 @@ def _enter(tables: _Tables, term: str, concept: int) -> None:
                 known[at] = (rest, concepts | concept)
                 return
         known.append((rest, concept))
+    elif term.startswith("*") and term.endswith("*"):
+        key = fold(term[1:-1])
+        tables.middle[key] = tables.middle.get(key, 0) | concept
     elif term.startswith("*"):
         key = fold(term[1:])
         tables.suffix[key] = tables.suffix.get(key, 0) | concept
@@ -150,8 +174,8 @@ def _enter(tables: _Tables, term: str, concept: int) -> None:
 
 @lru_cache(maxsize=16_384)
 def word_concepts(word: str) -> int:
-    """The concepts of one word as written, 0 for none."""
-    return _folded_concepts(fold(word))
+    """The concepts of one word as written, 0 for none, nor for a word that is longer than any."""
+    return _folded_concepts(fold(word)) if len(word) <= _LONGEST_WORD else 0
 
 
 def _folded_concepts(word: str) -> int:
@@ -159,15 +183,28 @@ def _folded_concepts(word: str) -> int:
     found = tables.exact.get(word)
     if found is not None:
         return found
+    beginning = ""
+    for length in range(min(len(word), _MAX_STEM), _MIN_STEM - 1, -1):
+        if word[:length] in tables.prefix:
+            beginning = word[:length]
+            break
+    # A beginning that reaches into the tail ("barcode*") says more than the tail alone.
     for length in range(min(len(word) - _MIN_STEM, _MAX_STEM), _MIN_STEM - 1, -1):
         found = tables.suffix.get(word[-length:])
-        if found is not None:
-            return found | _folded_concepts(word[:-length])
-    for length in range(min(len(word), _MAX_STEM), _MIN_STEM - 1, -1):
-        found = tables.prefix.get(word[:length])
-        if found is not None:
-            return found
-    return 0
+        if found is not None and len(beginning) <= len(word) - length:
+            return _compound(found, word[:-length])
+    middle = tables.middles.search(word) if tables.middles is not None else None
+    if middle is not None and len(beginning) <= middle.start():
+        return _compound(tables.middle[middle[1]], word[: middle.start()])
+    return tables.prefix.get(beginning, 0)
+
+
+def _compound(tail: int, head: str) -> int:
+    """The concepts of a word in two parts. A code of an unknown sort ("kurssikoodi") is marked as such."""
+    concepts = _folded_concepts(head)
+    if not concepts and len(head) >= _SHORTEST_HEAD and tail & (Concept.CODE | Concept.OTP):
+        return tail | Concept.COMPOUND
+    return tail | concepts
 
 
 @lru_cache(maxsize=4_096)
