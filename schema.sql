@@ -178,7 +178,8 @@ CREATE TABLE api_tokens (
     mailboxes text not null,
     created_at text not null,
     expires_at text,
-    last_used_at text
+    last_used_at text,
+    for_admin integer not null default 0
 );
 
 CREATE TABLE audit_log (

@@ -6,38 +6,16 @@ import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from tempmail.errors import BadRequest, TempmailError
+from tempmail.cli_english import in_english
+from tempmail.errors import BadRequest, Permanent
 from tempmail.settings import Settings
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Run = Callable[[argparse.Namespace, Settings], None]
-
-# The services speak to HTTP clients in the original's words; these are the ones that a terminal can meet.
-_IN_ENGLISH = (
-    ("创建失败: ", "not created: "),
-    ("更新失败: ", "not changed: "),
-    ("删除失败: ", "not deleted: "),
-    ("分配失败: ", "not assigned: "),
-    ("取消not assigned: ", "not unassigned: "),
-    ("用户名不能为空", "the name is empty"),
-    ("用户名已存在", "that name is taken"),
-    ("用户不存在", "there is no such user"),
-    ("未找到用户", "there is no such user"),
-    ("邮箱不存在", "there is no such mailbox"),
-    ("该邮箱未分配给该用户", "that mailbox is not assigned to that user"),
-    ("已达到邮箱上限", "the user has as many mailboxes as it may have"),
-    ("该邮箱地址已被使用", "that address is taken"),
-    ("无效的邮箱地址", "that is not an address"),
-    ("非法用户名", "the part before the @ may have letters, digits, dots, dashes and underscores, 1 to 64 of them"),
-    ("密码长度至少6位", "a password needs at least 6 characters"),
-    ("该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置", "this account is configured by ADMIN_NAME and ADMIN_PASSWORD"),
-)
-
-
-def in_english(text: str) -> str:
-    for original, english in _IN_ENGLISH:
-        text = text.replace(original, english)
-    return text
 
 
 def add_user_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,13 +88,12 @@ def add_token_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Run the verb that was asked for; 0. Raises `TempmailError` with a text in English."""
+    """Run the verb that was asked for; 0. Raises `TempmailError`, of a refusal `BadRequest`, with a text in English."""
     verb: Run = args.verb
     try:
         verb(args, settings)
-    except TempmailError as exc:
-        exc.args = (in_english(str(exc)),)
-        raise
+    except Permanent as exc:
+        raise BadRequest(in_english(str(exc))) from exc
     return 0
 
 
@@ -195,15 +172,15 @@ def _delete_user(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _assign(args: argparse.Namespace, settings: Settings) -> None:
-    from tempmail.runtime.accounts import link
+    from tempmail.runtime.accounts import assign_mailboxes
 
-    link(settings, args.name, args.addresses, assign=True)
+    assign_mailboxes(settings, args.name, args.addresses)
 
 
 def _unassign(args: argparse.Namespace, settings: Settings) -> None:
-    from tempmail.runtime.accounts import link
+    from tempmail.runtime.accounts import unassign_mailboxes
 
-    link(settings, args.name, args.addresses, assign=False)
+    unassign_mailboxes(settings, args.name, args.addresses)
 
 
 def _list_mailboxes(args: argparse.Namespace, settings: Settings) -> None:
@@ -263,11 +240,11 @@ def _revoke_token(args: argparse.Namespace, settings: Settings) -> None:
     revoke_token(settings, args.id)
 
 
-def _print(rows: Iterable[object], columns: Sequence[str], args: argparse.Namespace) -> None:
+def _print(rows: "Iterable[DataclassInstance]", columns: Sequence[str], args: argparse.Namespace) -> None:
     """A line a row: JSON with every field, or the columns with tabs between them."""
     for row in rows:
         if args.json:
-            print(json.dumps(dataclasses.asdict(row), ensure_ascii=False))  # type: ignore[call-overload]
+            print(json.dumps(dataclasses.asdict(row), ensure_ascii=False))
         else:
             print("\t".join(_cell(getattr(row, column)) for column in columns))
 

@@ -318,7 +318,7 @@ class Users(Protocol):
         """Take the link away; the mailbox stays. False if there was none."""
         ...
 
-    async def used(self, user_id: int) -> int:
+    async def mailbox_count(self, user_id: int) -> int:
         """How many mailboxes are linked to the user."""
         ...
 
@@ -343,13 +343,17 @@ class MailboxLogins(Protocol):
         """As `Users.upgrade_password`."""
         ...
 
-    async def logged_in(self, mailbox_id: int, *, now: str) -> None:
+    async def record_login(self, mailbox_id: int, *, now: str) -> None:
         """Record the time (`last_accessed_at`)."""
         ...
 
     async def allow(self, addresses: Sequence[str], can_login: bool, *, now: str) -> list[bool]:
         """Allow or deny logging in; unknown addresses are created. Moves `session_epoch` on where it is denied. One
         transaction. For each address, in order: whether it was created."""
+        ...
+
+    async def allow_one(self, mailbox_id: int, can_login: bool) -> bool:
+        """As `allow`, for a mailbox that exists. False if there is none: it is not created."""
         ...
 
 
@@ -391,7 +395,7 @@ class Tokens(Protocol):
         """Remove it, if it is that owner's (None: anybody's). False if there was none."""
         ...
 
-    async def used(self, token_id: int, *, now: str) -> None:
+    async def record_use(self, token_id: int, *, now: str) -> None:
         """Record the time of use."""
         ...
 

@@ -93,7 +93,8 @@ class ApiToken:
     """A personal API token; its secret is stored as a hash only.
 
     `actions`: names or patterns (`mail.*`) of the policy table. `mailboxes`: addresses or patterns (`qa-*@example.com`)
-    in lower case; none: every mailbox of its owner. Stamps; `expires_at` None: never.
+    in lower case; none: every mailbox of its owner. Stamps; `expires_at` None: never. `for_admin`: 1 where its owner
+    was the configured admin when it was made.
     """
 
     id: int
@@ -104,6 +105,7 @@ class ApiToken:
     created_at: str
     expires_at: str | None
     last_used_at: str | None
+    for_admin: int = 0
 
 
 @dataclass(frozen=True, slots=True)

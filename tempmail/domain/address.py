@@ -11,10 +11,19 @@ MAX_LOCAL_LENGTH = 64  # octets, RFC 5321 4.5.3.1.1
 MAX_ADDRESS_LENGTH = 254  # RFC 5321 4.5.3.1.3, without the angle brackets
 DEFAULT_LOCAL_LENGTH = 8
 
+RESERVED_LOCALS = frozenset({"admin", "administrator", "hostmaster", "postmaster", "webmaster"})
+"""Who reads their mail can have TLS certificates issued for the domain (CA/Browser Forum Baseline Requirements,
+3.2.2.4.4), so that none but the highest administrator gives them to anybody."""
+
 _LOCAL = re.compile(r"[a-z0-9._-]{1,64}")
 _WORD = r"[^\s@\x00-\x1f\x7f-\x9f\ufeff]+"
 _TARGET = re.compile(rf"{_WORD}@{_WORD}\.{_WORD}")
 _ALIAS_SEPARATORS = ".+-"
+
+
+def normalized_address(text: str) -> str:
+    """The one form in which an address is stored and looked up: trimmed, in lower case."""
+    return text.strip().lower()
 
 
 def split_address(address: str) -> tuple[str, str]:

@@ -1,4 +1,5 @@
-"""Password hashes by their form: argon2id (ours), and the two of the original, which are read but never written.
+"""What a mailbox's password may be, and password hashes by their form: argon2id (ours), and the two of the original,
+which are read but never written.
 
 Freemail contract 2: `pbkdf2:sha256:<base64 salt>:<base64 hash>` (PBKDF2-HMAC-SHA256, 100 000 iterations, 32 bytes), and
 before it 64 hexadecimal digits of plain SHA-256.
@@ -10,6 +11,8 @@ import hashlib
 import hmac
 import re
 from enum import Enum, auto
+
+from tempmail.errors import BadRequest
 
 MIN_MAILBOX_PASSWORD_CHARS = 6
 MAX_PASSWORD_CHARS = 1024
@@ -25,6 +28,17 @@ class Scheme(Enum):
     PBKDF2 = auto()
     SHA256 = auto()
     UNKNOWN = auto()
+
+
+def checked_mailbox_password(password: str, *, called: str = "密码") -> str:
+    """The password without white space around it, if a mailbox may have it. Raises `BadRequest`, whose text calls it
+    `called`."""
+    password = password.strip()
+    if len(password) < MIN_MAILBOX_PASSWORD_CHARS:
+        raise BadRequest(f"{called}长度至少{MIN_MAILBOX_PASSWORD_CHARS}位")
+    if len(password) > MAX_PASSWORD_CHARS:
+        raise BadRequest(f"{called}长度最多{MAX_PASSWORD_CHARS}位")
+    return password
 
 
 def scheme_of(password_hash: str) -> Scheme:

@@ -38,6 +38,8 @@ class Rule:
     `demo_refusal`: what a guest is told where its cell is NONE.
     `mailbox_foreign`: what a mailbox login is told about an object that is not its own.
     `by_token`: also for API tokens, within their scope; not where a token could make itself a wider one.
+    `by_mailbox_token`: also for those of them that are for certain mailboxes; not where that would say nothing, as for
+    accounts: who sets a user's password can log in and see all that is the user's.
     """
 
     what: str
@@ -51,6 +53,7 @@ class Rule:
     demo_refusal: str = "演示模式不可操作"
     mailbox_foreign: str = "Forbidden"
     by_token: bool = True
+    by_mailbox_token: bool = True
     by_role: Mapping[Role, Reach] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,17 +161,17 @@ ACTIONS: Mapping[str, Rule] = MappingProxyType(
             demo_refusal="演示模式不可清空",
         ),
         "user.list": Rule("List users", strict_admin=_ALL, guest=_DEMO),
-        "user.create": Rule("Create a user", strict_admin=_ALL, guest=_DEMO),
-        "user.update": Rule("Change a user", strict_admin=_ALL, guest=_DEMO),
-        "user.delete": Rule("Delete a user", strict_admin=_ALL, guest=_DEMO),
+        "user.create": Rule("Create a user", strict_admin=_ALL, guest=_DEMO, by_mailbox_token=False),
+        "user.update": Rule("Change a user", strict_admin=_ALL, guest=_DEMO, by_mailbox_token=False),
+        "user.delete": Rule("Delete a user", strict_admin=_ALL, guest=_DEMO, by_mailbox_token=False),
         "user.mailboxes": Rule("List a user's mailboxes", strict_admin=_ALL, admin=_OWN, user=_OWN, guest=_DEMO),
         "user.assign": Rule("Link mailboxes to users, and unlink them", strict_admin=_ALL, guest=_DEMO),
         "token.list": Rule("List API tokens", strict_admin=_ALL, admin=_OWN, user=_OWN, by_token=False),
         "token.create": Rule("Make an API token for oneself", strict_admin=_OWN, admin=_OWN, user=_OWN, by_token=False),
         "token.revoke": Rule("Revoke an API token", strict_admin=_ALL, admin=_OWN, user=_OWN, by_token=False),
-        "audit.read": Rule("Read the audit log", strict_admin=_ALL),
+        "audit.read": Rule("Read the audit log", strict_admin=_ALL, by_mailbox_token=False),
         "extraction.try": Rule("See what would be extracted from a mail", strict_admin=_ALL, admin=_ALL, user=_ALL),
-        "extraction.rules": Rule("See and change the rules of extraction", strict_admin=_ALL),
+        "extraction.rules": Rule("See and change the rules of extraction", strict_admin=_ALL, by_mailbox_token=False),
         "api.unknown": Rule(
             "Be told that an API path does not exist", strict_admin=_ALL, admin=_ALL, user=_ALL, guest=_ALL
         ),
@@ -219,6 +222,8 @@ def grant(actor: Actor | None, action: str) -> Grant:
         raise Forbidden(f"this token may not do {action}")
     if actor.token_id and not ACTIONS[action].by_token:
         raise Forbidden(f"a token cannot do {action}: log in")
+    if actor.scope is not None and actor.scope.mailboxes and not ACTIONS[action].by_mailbox_token:
+        raise Forbidden(f"a token for certain mailboxes cannot do {action}")
     return Grant(actor, reach, ACTIONS[action])
 
 

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from tempmail.domain.accounts import MAX_TOKEN_MAILBOXES
-from tempmail.domain.actor import Actor, Role, Scope
+from tempmail.domain.actor import Actor, Scope
+from tempmail.domain.address import normalized_address
 from tempmail.domain.policy import ACTIONS, Reach, decide
 from tempmail.errors import BadRequest
 
@@ -28,13 +29,17 @@ def new_secret(random_text: Callable[[int], str]) -> str:
     return PREFIX + random_text(SECRET_BYTES)
 
 
-def hash_of(secret: str) -> str | None:
-    """What is stored of a secret; None where `secret` has not its form. Plain SHA-256 is enough for 256 random bits:
-    there is nothing to guess."""
-    return hashlib.sha256(secret.encode()).hexdigest() if _SECRET.fullmatch(secret) else None
+def is_secret(text: str) -> bool:
+    """Whether `text` has the form of a secret."""
+    return _SECRET.fullmatch(text) is not None
 
 
-def check_name(name: str) -> str:
+def hash_of(secret: str) -> str:
+    """What is stored of a secret. Plain SHA-256 is enough for 256 random bits: there is nothing to guess."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def checked_name(name: str) -> str:
     """The name as it is stored. Raises `BadRequest`."""
     name = name.strip()
     if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
@@ -42,13 +47,17 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_scope(actor: Actor, actions: Sequence[str], mailboxes: Sequence[str]) -> Scope:
+def checked_scope(actor: Actor, actions: Sequence[str], mailboxes: Sequence[str]) -> Scope:
     """The scope as it is stored, without repeats. Raises `BadRequest` for patterns that are malformed, too many, or
     that allow nothing the actor may do with a token."""
-    actions, mailboxes = tuple(dict.fromkeys(actions)), tuple(dict.fromkeys(box.strip().lower() for box in mailboxes))
+    actions, mailboxes = tuple(dict.fromkeys(actions)), tuple(dict.fromkeys(map(normalized_address, mailboxes)))
     if not 1 <= len(actions) <= MAX_ACTIONS:
         raise BadRequest(f'actions: 1 to {MAX_ACTIONS} of them; ["*"] for all that you may do')
-    open_to_it = [name for name, rule in ACTIONS.items() if rule.by_token and decide(actor, name) is not Reach.NONE]
+    open_to_it = [
+        name
+        for name, rule in ACTIONS.items()
+        if rule.by_token and (rule.by_mailbox_token or not mailboxes) and decide(actor, name) is not Reach.NONE
+    ]
     for pattern in actions:
         if not _ACTION.fullmatch(pattern) or not any(map(Scope((pattern,)).allows, open_to_it)):
             raise BadRequest(f"actions: {pattern[:64]} is nothing that you may do; see docs/policy.md for their names")
@@ -58,8 +67,3 @@ def check_scope(actor: Actor, actions: Sequence[str], mailboxes: Sequence[str]) 
         if not pattern or len(pattern) > MAX_PATTERN_CHARS or not _MAILBOX.fullmatch(pattern):
             raise BadRequest("mailboxes: addresses, in which * stands for any characters, such as qa-*@example.com")
     return Scope(actions, mailboxes)
-
-
-def actor_by_token(token_id: int, scope: Scope, *, user_id: int, username: str, role: Role) -> Actor:
-    """The caller behind a token: its owner, narrowed."""
-    return Actor(role, username, user_id, token_id=token_id, scope=scope)

@@ -17,10 +17,10 @@ RESERVED = frozenset({"__root__", "guest", "cli"})
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def normalized(username: str) -> str:
+def normalized_username(username: str) -> str:
     """The one form in which a name is stored and looked up: trimmed, in lower case.
 
-    >>> normalized(" Ann "), normalized("张三")
+    >>> normalized_username(" Ann "), normalized_username("张三")
     ('ann', '张三')
     """
     return username.strip().lower()
@@ -31,7 +31,7 @@ def checked_username(username: str) -> str:
 
     Any script will do. Without `@`, since that is how the name of a mailbox login is told from that of a user.
     """
-    name = normalized(username)
+    name = normalized_username(username)
     if not name:
         raise BadRequest("用户名不能为空")
     if len(name) > MAX_USERNAME_CHARS:

@@ -10,9 +10,10 @@ from typing import TypeVar
 from tempmail.clock import SystemClock
 from tempmail.domain.accounts import ApiToken, UserListing
 from tempmail.domain.actor import Actor, Role
+from tempmail.domain.address import normalized_address
 from tempmail.domain.messages import MailboxFilter, MailboxListing
 from tempmail.domain.policy import Grant, grant
-from tempmail.errors import BadRequest, NotFound, TempmailError
+from tempmail.errors import BadRequest, NotFound, Permanent
 from tempmail.runtime import wiring
 from tempmail.runtime.site import prepare_storage
 from tempmail.services.audit import AuditTrail
@@ -23,14 +24,16 @@ from tempmail.web.call import World
 
 T = TypeVar("T")
 
-OPERATOR = Actor(Role.STRICT_ADMIN, "cli")
+_OPERATOR = Actor(Role.STRICT_ADMIN, "cli")
 
 _PAGE = 100
 _DONE, _REFUSED = 200, 400
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Services:
+    """What works on the storage, while that is open."""
+
     world: World
     tokens: TokenService
     audit: AuditTrail
@@ -42,8 +45,8 @@ class _Desk:
             status = _DONE
         finally:
             await self.audit.record(
-                actor=OPERATOR.username,
-                role=OPERATOR.role,
+                actor=_OPERATOR.username,
+                role=_OPERATOR.role,
                 action=action,
                 target=target,
                 address="",
@@ -60,18 +63,18 @@ class _Desk:
         return found.id
 
 
-def _may(action: str) -> Grant:
-    return grant(OPERATOR, action)
+def _granted(action: str) -> Grant:
+    return grant(_OPERATOR, action)
 
 
 @contextlib.asynccontextmanager
-async def _open(settings: Settings) -> AsyncIterator[_Desk]:
+async def _open(settings: Settings) -> AsyncIterator[_Services]:
     clock = SystemClock()
     store = await wiring.store(settings, clock, readers=1)
     objects = wiring.objects(settings)
     hasher = wiring.passwords(settings)
     try:
-        yield _Desk(
+        yield _Services(
             wiring.world(settings, store, objects, hasher, clock),
             TokenService(store.tokens, store.users, clock=clock, admin_name=settings.admin_name),
             AuditTrail(store.audit, clock),
@@ -82,12 +85,12 @@ async def _open(settings: Settings) -> AsyncIterator[_Desk]:
         await store.close()
 
 
-def _run(settings: Settings, work: Callable[[_Desk], Awaitable[T]]) -> T:
+def _run(settings: Settings, work: Callable[[_Services], Awaitable[T]]) -> T:
     prepare_storage(settings, SystemClock())
 
     async def opened() -> T:
-        async with _open(settings) as desk:
-            return await work(desk)
+        async with _open(settings) as services:
+            return await work(services)
 
     return asyncio.run(opened())
 
@@ -95,10 +98,10 @@ def _run(settings: Settings, work: Callable[[_Desk], Awaitable[T]]) -> T:
 def list_users(settings: Settings) -> list[UserListing]:
     """All of them, oldest first."""
 
-    async def work(desk: _Desk) -> list[UserListing]:
+    async def work(services: _Services) -> list[UserListing]:
         found: list[UserListing] = []
         while True:
-            page = await desk.world.users.page(limit=_PAGE, offset=len(found), newest_first=False)
+            page = await services.world.users.page(limit=_PAGE, offset=len(found), newest_first=False)
             found += page.items
             if len(page.items) < _PAGE:
                 return found
@@ -109,10 +112,12 @@ def list_users(settings: Settings) -> list[UserListing]:
 def add_user(settings: Settings, draft: UserDraft, *, can_send: bool) -> None:
     """Raises `BadRequest`."""
 
-    async def work(desk: _Desk) -> None:
-        made = await desk.recorded("user.create", draft.username, desk.world.users.create(draft))
+    async def work(services: _Services) -> None:
+        made = await services.recorded("user.create", draft.username, services.world.users.create(draft))
         if can_send:
-            await desk.recorded("user.update", made.username, desk.world.users.change(made.id, UserEdit(can_send=True)))
+            await services.recorded(
+                "user.update", made.username, services.world.users.change(made.id, UserEdit(can_send=True))
+            )
 
     _run(settings, work)
 
@@ -120,9 +125,9 @@ def add_user(settings: Settings, draft: UserDraft, *, can_send: bool) -> None:
 def change_user(settings: Settings, username: str, edit: UserEdit) -> None:
     """Raises `NotFound`, `BadRequest`."""
 
-    async def work(desk: _Desk) -> None:
-        user_id = await desk.user_id(username)
-        await desk.recorded("user.update", username, desk.world.users.change(user_id, edit))
+    async def work(services: _Services) -> None:
+        user_id = await services.user_id(username)
+        await services.recorded("user.update", username, services.world.users.change(user_id, edit))
 
     _run(settings, work)
 
@@ -130,36 +135,54 @@ def change_user(settings: Settings, username: str, edit: UserEdit) -> None:
 def delete_user(settings: Settings, username: str) -> None:
     """Raises `NotFound`, `BadRequest`."""
 
-    async def work(desk: _Desk) -> None:
-        user_id = await desk.user_id(username)
-        await desk.recorded("user.delete", username, desk.world.users.delete(user_id))
+    async def work(services: _Services) -> None:
+        user_id = await services.user_id(username)
+        await services.recorded("user.delete", username, services.world.users.delete(user_id))
 
     _run(settings, work)
 
 
-def link(settings: Settings, username: str, addresses: Sequence[str], *, assign: bool) -> None:
-    """Link mailboxes (created where missing) to a user, or take the links away; stops at the first that fails, which
-    the error names. Raises `BadRequest`."""
+def assign_mailboxes(settings: Settings, username: str, addresses: Sequence[str]) -> None:
+    """Link mailboxes to a user; missing ones are created. Stops at the first that fails, which the error names. Raises
+    `BadRequest`."""
 
-    async def work(desk: _Desk) -> None:
-        do = desk.world.users.assign if assign else desk.world.users.unassign
-        for address in addresses:
-            try:
-                await desk.recorded("user.assign", f"{username} {address}", do(_may("user.assign"), username, address))
-            except TempmailError as exc:
-                raise BadRequest(f"{address}: {exc}") from exc
+    async def work(services: _Services) -> None:
+        await _with_each(services, services.world.users.assign, username, addresses)
 
     _run(settings, work)
+
+
+def unassign_mailboxes(settings: Settings, username: str, addresses: Sequence[str]) -> None:
+    """Take a user's links to mailboxes away; otherwise as `assign_mailboxes`."""
+
+    async def work(services: _Services) -> None:
+        await _with_each(services, services.world.users.unassign, username, addresses)
+
+    _run(settings, work)
+
+
+async def _with_each(
+    services: _Services, act: Callable[[Grant, str, str], Awaitable[None]], username: str, addresses: Sequence[str]
+) -> None:
+    for address in addresses:
+        try:
+            await services.recorded(
+                "user.assign", f"{username} {address}", act(_granted("user.assign"), username, address)
+            )
+        except Permanent as exc:
+            raise BadRequest(f"{address}: {exc}") from exc
 
 
 def list_mailboxes(settings: Settings, criteria: MailboxFilter, *, limit: int) -> list[MailboxListing]:
     """Newest first."""
 
-    async def work(desk: _Desk) -> list[MailboxListing]:
+    async def work(services: _Services) -> list[MailboxListing]:
         found: list[MailboxListing] = []
         while len(found) < limit:
             size = min(_PAGE, limit - len(found))
-            page = await desk.world.mailboxes.page(_may("mailbox.list"), criteria, limit=size, offset=len(found))
+            page = await services.world.mailboxes.page(
+                _granted("mailbox.list"), criteria, limit=size, offset=len(found)
+            )
             found += page.items
             if len(page.items) < size:
                 break
@@ -172,10 +195,10 @@ def add_mailbox(settings: Settings, address: str | None, *, owner: str | None) -
     """Create a mailbox, random where no address is given, and link it to a user; returns its address. Raises
     `BadRequest`, `NotFound`."""
 
-    async def work(desk: _Desk) -> str:
+    async def work(services: _Services) -> str:
         # Under the owner's own permission, so that its limit holds.
-        maker = OPERATOR if owner is None else await desk.tokens.owner(owner)
-        mailboxes, may = desk.world.mailboxes, grant(maker, "mailbox.create")
+        maker = _OPERATOR if owner is None else await services.tokens.owner(owner)
+        mailboxes, may = services.world.mailboxes, grant(maker, "mailbox.create")
         if address is None:
             making = mailboxes.generate(may, length=0, domain_index=0)
         else:
@@ -184,7 +207,7 @@ def add_mailbox(settings: Settings, address: str | None, *, owner: str | None) -
             if domain.lower() not in served:
                 raise BadRequest(f"{address}: its domain must be one of {', '.join(served)}")
             making = mailboxes.create(may, local=local, domain_index=served.index(domain.lower()))
-        return (await desk.recorded("mailbox.create", address or "", making)).address
+        return (await services.recorded("mailbox.create", address or "", making)).address
 
     return _run(settings, work)
 
@@ -192,9 +215,9 @@ def add_mailbox(settings: Settings, address: str | None, *, owner: str | None) -
 def delete_mailbox(settings: Settings, address: str) -> None:
     """Raises `NotFound`."""
 
-    async def work(desk: _Desk) -> None:
-        deleting = desk.world.mailboxes.delete(_may("mailbox.delete"), address.strip().lower())
-        await desk.recorded("mailbox.delete", address, deleting)
+    async def work(services: _Services) -> None:
+        deleting = services.world.mailboxes.delete(_granted("mailbox.delete"), normalized_address(address))
+        await services.recorded("mailbox.delete", address, deleting)
 
     _run(settings, work)
 
@@ -202,9 +225,9 @@ def delete_mailbox(settings: Settings, address: str) -> None:
 def allow_login(settings: Settings, address: str, *, can_login: bool) -> None:
     """Raises `NotFound`."""
 
-    async def work(desk: _Desk) -> None:
-        allowing = desk.world.mailboxes.admin.allow_login(_may("mailbox.login"), address, can_login=can_login)
-        await desk.recorded("mailbox.login", address, allowing)
+    async def work(services: _Services) -> None:
+        allowing = services.world.mailbox_admin.allow_login(_granted("mailbox.login"), address, can_login=can_login)
+        await services.recorded("mailbox.login", address, allowing)
 
     _run(settings, work)
 
@@ -212,14 +235,14 @@ def allow_login(settings: Settings, address: str, *, can_login: bool) -> None:
 def set_mailbox_password(settings: Settings, address: str, password: str | None) -> None:
     """None: its address is its password again. Raises `NotFound`, `BadRequest`."""
 
-    async def work(desk: _Desk) -> None:
-        admin = desk.world.mailboxes.admin
+    async def work(services: _Services) -> None:
+        admin = services.world.mailbox_admin
         if password is None:
-            resetting = admin.reset_password(_may("mailbox.reset_password"), address)
-            await desk.recorded("mailbox.reset_password", address, resetting)
+            resetting = admin.reset_password(_granted("mailbox.reset_password"), address)
+            await services.recorded("mailbox.reset_password", address, resetting)
         else:
-            changing = admin.change_password(_may("mailbox.password"), address, password)
-            await desk.recorded("mailbox.password", address, changing)
+            changing = admin.change_password(_granted("mailbox.password"), address, password)
+            await services.recorded("mailbox.password", address, changing)
 
     _run(settings, work)
 
@@ -227,9 +250,11 @@ def set_mailbox_password(settings: Settings, address: str, password: str | None)
 def list_tokens(settings: Settings) -> list[ApiToken]:
     """Everybody's, by id."""
 
-    async def work(desk: _Desk) -> list[ApiToken]:
+    async def work(services: _Services) -> list[ApiToken]:
         found: list[ApiToken] = []
-        while page := await desk.tokens.page(_may("token.list"), after_id=found[-1].id if found else 0, limit=_PAGE):
+        while page := await services.tokens.page(
+            _granted("token.list"), after_id=found[-1].id if found else 0, limit=_PAGE
+        ):
             found += page
         return found
 
@@ -247,12 +272,12 @@ def add_token(
 ) -> NewToken:
     """A token of a user, or of the configured admin. Raises `NotFound`, `BadRequest`."""
 
-    async def work(desk: _Desk) -> NewToken:
-        owner = OPERATOR if username is None else await desk.tokens.owner(username)
-        making = desk.tokens.create(
+    async def work(services: _Services) -> NewToken:
+        owner = _OPERATOR if username is None else await services.tokens.owner(username)
+        making = services.tokens.create(
             grant(owner, "token.create"), name=name, actions=actions, mailboxes=mailboxes, days=days
         )
-        return await desk.recorded("token.create", name, making)
+        return await services.recorded("token.create", name, making)
 
     return _run(settings, work)
 
@@ -260,7 +285,9 @@ def add_token(
 def revoke_token(settings: Settings, token_id: int) -> None:
     """Raises `NotFound`."""
 
-    async def work(desk: _Desk) -> None:
-        await desk.recorded("token.revoke", str(token_id), desk.tokens.revoke(_may("token.revoke"), token_id))
+    async def work(services: _Services) -> None:
+        await services.recorded(
+            "token.revoke", str(token_id), services.tokens.revoke(_granted("token.revoke"), token_id)
+        )
 
     _run(settings, work)

@@ -13,6 +13,7 @@ from tempmail.runtime import wiring
 from tempmail.runtime.background import repeat
 from tempmail.runtime.child import Life
 from tempmail.runtime.demo import RENEW_S, Demonstration
+from tempmail.runtime.http_protocol import BoundedHttp
 from tempmail.runtime.site import Site
 
 _log = get_log("web")
@@ -54,7 +55,7 @@ async def serve_web(site: Site, life: Life) -> None:
         app = wiring.web_app(site, store, objects, version, guests)
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -28,6 +28,7 @@ from tempmail.services.extraction import Extractor
 from tempmail.services.fresh import Version
 from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.mail import MailService
+from tempmail.services.mailbox_admin import MailboxAdmin
 from tempmail.services.mailboxes import MailboxService
 from tempmail.services.offload import Offloader
 from tempmail.services.passwords import PasswordOptions, Passwords
@@ -219,17 +220,12 @@ def _world(
     max_users: int = MAX_USERS,
 ) -> World:
     access = Access(opened.mail, opened.mailboxes, clock=clock)
+    served = ServedDomains(domains)
     return World(
         mailboxes=MailboxService(
-            opened.mailboxes,
-            opened.mailbox_logins,
-            access,
-            ServedDomains(domains),
-            hasher,
-            clock=clock,
-            claim_unowned=claim_unowned,
-            version=version,
+            opened.mailboxes, access, served, clock=clock, claim_unowned=claim_unowned, version=version
         ),
+        mailbox_admin=MailboxAdmin(opened.mailboxes, opened.mailbox_logins, access, served, hasher, clock=clock),
         mail=MailService(opened.mail, access, bodies, clock=clock, limits=READING_LIMITS, version=version),
         users=UserService(
             opened.users, opened.mailboxes, hasher, clock=clock, admin_name=admin_name, max_users=max_users

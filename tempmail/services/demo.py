@@ -14,7 +14,6 @@ from tempmail.services.extraction import Extractor
 
 DOMAINS = ("exa.cc", "exr.yp", "duio.ty")
 MAX_USERS = 100
-GUEST_LIMIT = 999
 
 _MAILBOXES = 12
 _FAVORITES = 1

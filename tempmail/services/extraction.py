@@ -21,6 +21,12 @@ _log = get_log("extraction")
 NO_SUBJECT = "(无主题)"
 """What the original stores for a mail without a subject (contract 4.2)."""
 
+MAX_SUBJECT_CHARS: Final = 998
+"""Of what is stored for lists, as long as one line may be (RFC 5322 2.1.1). Lists are held in memory, and headers may
+have 256 KB; the whole subject stays in the raw mail, and the rules see it."""
+MAX_SENDER_CHARS: Final = 320
+"""Likewise."""
+
 RULES_S: Final = 0.25
 """For all rules of one mail together; the search under way is finished. Those that are not tried are logged."""
 
@@ -108,8 +114,8 @@ def read_mail(
         _log.error("extract.failed", exc=exc)
         extraction = Extraction(None, None, (), ())
     finding = Finding(
-        sender=mail.sender,
-        subject=mail.subject or NO_SUBJECT,
+        sender=mail.sender[:MAX_SENDER_CHARS],
+        subject=mail.subject[:MAX_SUBJECT_CHARS] or NO_SUBJECT,
         preview=preview(mail.text, lambda: view.text if view else ""),
         extraction=extraction,
         extraction_version=extraction_version(VERSION, rules.version),

@@ -2,16 +2,20 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
 from tempmail.clock import Clock, stamp
 from tempmail.domain.accounts import MailboxLogin, User
 from tempmail.domain.actor import Actor, Role
-from tempmail.domain.passwords import MAX_PASSWORD_CHARS, MIN_MAILBOX_PASSWORD_CHARS
-from tempmail.errors import BadRequest, NotFound, Unauthenticated
+from tempmail.domain.passwords import MAX_PASSWORD_CHARS, checked_mailbox_password
+from tempmail.domain.usernames import normalized_username
+from tempmail.errors import BadRequest, NotFound, StoreUnavailable, Unauthenticated
+from tempmail.log import get_log
 from tempmail.ports import MailboxLogins, Users
 from tempmail.services.passwords import Passwords
+
+_log = get_log("logins")
 
 _GUEST_NAME = "guest"
 _MAX_NAME_CHARS = 1024
@@ -80,7 +84,7 @@ class Logins:
 
         Raises `BadRequest` where a field is empty, `Unauthenticated`, `Overloaded`.
         """
-        username, password = username.strip().lower(), password.strip()
+        username, password = normalized_username(username), password.strip()
         if not username or not password:
             raise BadRequest("用户名或密码不能为空")
         if len(username) > _MAX_NAME_CHARS or len(password) > MAX_PASSWORD_CHARS:
@@ -99,7 +103,7 @@ class Logins:
         if mailbox is not None:
             checked = checked or bool(mailbox.password_hash)
             if await self._is_mailboxes(mailbox, password):
-                await self._mailboxes.logged_in(mailbox.id, now=stamp(self._clock.now()))
+                await _if_it_can(self._mailboxes.record_login(mailbox.id, now=stamp(self._clock.now())))
                 return _mailbox_account(mailbox)
         if not checked:
             await self._passwords.check(password, None)
@@ -115,10 +119,7 @@ class Logins:
         current, new = current.strip(), new.strip()
         if not current or not new:
             raise BadRequest("当前密码和新密码不能为空")
-        if len(new) < MIN_MAILBOX_PASSWORD_CHARS:
-            raise BadRequest(f"新密码长度至少{MIN_MAILBOX_PASSWORD_CHARS}位")
-        if len(new) > MAX_PASSWORD_CHARS:
-            raise BadRequest(f"新密码长度最多{MAX_PASSWORD_CHARS}位")
+        new = checked_mailbox_password(new, called="新密码")
         mailbox = await self._mailboxes.find(address)
         if mailbox is None:
             raise NotFound("邮箱不存在")
@@ -131,13 +132,14 @@ class Logins:
 
     async def _admin(self) -> Account:
         name = self._configured.admin_name
-        user_id = await self._users.ensure_admin(name, now=stamp(self._clock.now()))
-        user = await self._users.get(user_id)
+        user = await self._users.find(name)
+        if user is None:
+            user = await self._users.get(await self._users.ensure_admin(name, now=stamp(self._clock.now())))
         if user is None:
             # Deleted in this very moment; the next login makes it anew.
             raise Unauthenticated(_REFUSED)
         return Account(
-            Actor(Role.STRICT_ADMIN, name, user_id),
+            Actor(Role.STRICT_ADMIN, name, user.id),
             user.session_epoch,
             can_send=1,
             mailbox_limit=_ADMIN_MAILBOX_LIMIT,
@@ -155,7 +157,9 @@ class Logins:
     async def _is_users(self, user: User, password: str) -> bool:
         checked = await self._passwords.check(password, user.password_hash)
         if checked.better_hash is not None:
-            await self._users.upgrade_password(user.id, old_hash=user.password_hash or "", new_hash=checked.better_hash)
+            await _if_it_can(
+                self._users.upgrade_password(user.id, old_hash=user.password_hash or "", new_hash=checked.better_hash)
+            )
         return checked.fits
 
     async def _is_mailboxes(self, mailbox: MailboxLogin, password: str) -> bool:
@@ -163,10 +167,20 @@ class Logins:
             return _fits((password,), (mailbox.address,))
         checked = await self._passwords.check(password, mailbox.password_hash)
         if checked.better_hash is not None:
-            await self._mailboxes.upgrade_password(
-                mailbox.id, old_hash=mailbox.password_hash, new_hash=checked.better_hash
+            await _if_it_can(
+                self._mailboxes.upgrade_password(
+                    mailbox.id, old_hash=mailbox.password_hash, new_hash=checked.better_hash
+                )
             )
         return checked.fits
+
+
+async def _if_it_can(writing: Awaitable[None]) -> None:
+    """What a login can do without: a full disk must keep nobody out, least of all who would make room on it."""
+    try:
+        await writing
+    except StoreUnavailable as exc:
+        _log.warning("login.unwritten", exc=exc)
 
 
 def guest_actor() -> Actor:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tempmail.clock import Clock, stamp
 from tempmail.domain.messages import Message, MessageSummary
-from tempmail.domain.mime import Attachment, MimeLimits, ParsedMail, parse
+from tempmail.domain.mime import Attachment, MimeLimits, ParsedMail, attachment_bytes, parse
 from tempmail.domain.policy import Grant
 from tempmail.errors import BadRequest, NotFound, ObjectsUnavailable, StoreUnavailable
 from tempmail.log import get_log
@@ -67,8 +67,11 @@ class MailService:
         self._limits = limits or MimeLimits()
         self._lists = Fresh[list[MessageSummary]](version)
 
-    async def latest(self, grant: Grant, address: str, *, limit: int) -> list[MessageSummary]:
-        """The newest mail of a mailbox, newest first (by id); nothing where the mailbox is unknown.
+    async def latest(
+        self, grant: Grant, address: str, *, limit: int, before_id: int | None = None
+    ) -> list[MessageSummary]:
+        """The newest mail of a mailbox, of that with ids below `before_id`, newest first (by id); nothing where the
+        mailbox is unknown.
 
         Raises `Forbidden`.
         """
@@ -76,9 +79,13 @@ class MailService:
 
         async def read() -> list[MessageSummary]:
             mailbox = await self._access.mailbox(grant, address)
-            return [] if mailbox is None else await self._mail.latest(mailbox.id, limit=limit, since=since)
+            return (
+                []
+                if mailbox is None
+                else await self._mail.latest(mailbox.id, limit=limit, before_id=before_id, since=since)
+            )
 
-        return await self._lists.get((grant.reach, grant.actor, since, address, limit), read)
+        return await self._lists.get((grant.reach, grant.actor, since, address, limit, before_id), read)
 
     async def batch(self, grant: Grant, ids: Sequence[int]) -> list[Message]:
         """Those of `ids` (at most 50) that exist, by id. Nothing is marked read. Raises `BadRequest`, `Forbidden`."""
@@ -111,6 +118,13 @@ class MailService:
         except NotFound as exc:
             raise NotFound("对象不存在") from exc
         return RawMail(message.r2_object_key.rpartition("/")[2], body)
+
+    async def attachment(self, grant: Grant, message_id: int, part: int) -> tuple[Attachment, bytes]:
+        """One attachment of a mail, decoded. Raises as `raw`, and `NotFound` where the mail has no such part."""
+        raw = await self.raw(grant, message_id)
+        if len(raw.body) <= _INLINE_PARSE_BYTES:
+            return attachment_bytes(raw.body, part, self._limits)
+        return await asyncio.to_thread(attachment_bytes, raw.body, part, self._limits)
 
     async def delete(self, grant: Grant, message_id: int) -> bool:
         """Remove one mail and its raw form; False where it went in the meantime.

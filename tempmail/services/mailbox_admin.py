@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tempmail.clock import Clock, stamp
-from tempmail.domain.address import ServedDomains, forward_target, receivable, split_address
-from tempmail.domain.passwords import MAX_PASSWORD_CHARS, MIN_MAILBOX_PASSWORD_CHARS
+from tempmail.domain.address import ServedDomains, forward_target, normalized_address, receivable, split_address
+from tempmail.domain.passwords import checked_mailbox_password
 from tempmail.domain.policy import Grant, Reach
 from tempmail.errors import BadRequest, Forbidden, NotFound
 from tempmail.ports import Mailboxes, MailboxLogins
@@ -56,18 +56,14 @@ class MailboxAdmin:
     async def change_password(self, grant: Grant, address: str, password: str) -> None:
         """Set a password (trimmed; 6 to 1024 characters), and end the mailbox's sessions. Raises `BadRequest`,
         `NotFound`, `Forbidden`."""
-        password = password.strip()
-        if len(password) < MIN_MAILBOX_PASSWORD_CHARS:
-            raise BadRequest(f"密码长度至少{MIN_MAILBOX_PASSWORD_CHARS}位")
-        if len(password) > MAX_PASSWORD_CHARS:
-            raise BadRequest(f"密码长度最多{MAX_PASSWORD_CHARS}位")
+        password = checked_mailbox_password(password)
         mailbox_id = await self._id(grant, address)
         await self._set_password(mailbox_id, await self._passwords.hash(password))
 
     async def allow_login(self, grant: Grant, address: str, *, can_login: bool) -> None:
         """Allow or deny logging in to a mailbox; denying ends its sessions. Raises `NotFound`, `Forbidden`."""
-        await self._id(grant, address)
-        await self._logins.allow([_normalized(address)], can_login, now=stamp(self._clock.now()))
+        if not await self._logins.allow_one(await self._id(grant, address), can_login):
+            raise NotFound("邮箱不存在")
 
     async def allow_logins(self, grant: Grant, addresses: Sequence[str], *, can_login: bool) -> list[LoginChange]:
         """The same for many, in one transaction; unknown addresses of served domains are created. Empty addresses come
@@ -113,7 +109,7 @@ class MailboxAdmin:
         return await self._mailboxes.set_forward(await self._ids(grant, addresses), target), target
 
     async def _id(self, grant: Grant, address: str) -> int:
-        mailbox = await self._access.mailbox(grant, _normalized(address))
+        mailbox = await self._access.mailbox(grant, normalized_address(address))
         if mailbox is None:
             raise NotFound("邮箱不存在")
         return mailbox.id
@@ -149,13 +145,9 @@ class MailboxAdmin:
         return None if self._domains.serves(domain) else f"域名 {domain} 不在本服务的收信域名中"
 
 
-def _normalized(address: str) -> str:
-    return address.strip().lower()
-
-
 def _distinct(addresses: Sequence[str]) -> list[str]:
     """Each address once, in order of first appearance; empty ones left out."""
-    return [address for address in dict.fromkeys(map(_normalized, addresses)) if address]
+    return [address for address in dict.fromkeys(map(normalized_address, addresses)) if address]
 
 
 def _check_batch(items: Sequence[object], missing: str) -> None:

@@ -9,6 +9,7 @@ from tempmail.clock import Clock, stamp
 from tempmail.domain.address import (
     DEFAULT_LOCAL_LENGTH,
     MAX_LOCAL_LENGTH,
+    RESERVED_LOCALS,
     ServedDomains,
     forward_target,
     random_local,
@@ -18,11 +19,9 @@ from tempmail.domain.address import (
 from tempmail.domain.messages import Mailbox, MailboxFilter, MailboxPage
 from tempmail.domain.policy import Grant, Reach
 from tempmail.errors import BadRequest, Forbidden, NotFound, Unauthenticated
-from tempmail.ports import Mailboxes, MailboxLogins
+from tempmail.ports import Mailboxes
 from tempmail.services.access import Access
 from tempmail.services.fresh import Fresh, Version
-from tempmail.services.mailbox_admin import MailboxAdmin
-from tempmail.services.passwords import Passwords
 
 _KEPT_AT_LEAST_S = 3600
 _RANDOM_TRIES = 20
@@ -40,15 +39,13 @@ class Created:
 class MailboxService:
     """`claim_unowned`: whether a user who creates an address that exists, but that nobody owns and nobody may log in
     to, gets it. `version` tells whether anything was committed since a list was read (see `Fresh`). `choice` picks a
-    random character of a string; a test gives its own. `admin`: what only the highest administrator does."""
+    random character of a string; a test gives its own."""
 
     def __init__(
         self,
         mailboxes: Mailboxes,
-        logins: MailboxLogins,
         access: Access,
         domains: ServedDomains,
-        passwords: Passwords,
         *,
         clock: Clock,
         claim_unowned: bool = False,
@@ -62,7 +59,6 @@ class MailboxService:
         self._clock = clock
         self._claim_unowned = claim_unowned
         self._choice = choice
-        self.admin = MailboxAdmin(mailboxes, logins, access, domains, passwords, clock=clock)
 
     def domains(self) -> list[str]:
         """The domains that addresses can be made in, as configured."""
@@ -171,7 +167,9 @@ class MailboxService:
         return mailbox
 
     async def _store_new(self, grant: Grant, address: str) -> bool:
-        """Whether it is new. Within reach OWN the caller's limit holds."""
+        """Whether it is new, and may be had. Within reach OWN the caller's limit holds."""
+        if grant.reach is Reach.OWN and _is_reserved(address):
+            return False
         made = await self._mailboxes.create_new(
             address,
             now=stamp(self._clock.now()),
@@ -181,13 +179,14 @@ class MailboxService:
         return made is not None
 
     async def _take_existing(self, grant: Grant, address: str) -> None:
-        """Raises `BadRequest` unless the mailbox is the caller's own, or can be claimed."""
+        """Raises `BadRequest` unless the mailbox is there and the caller's own, or can be claimed."""
         user_id = grant.actor.user_id
         mailbox = await self._mailboxes.find(address)
         if mailbox is not None and await self._mailboxes.linked(user_id, [mailbox.id]):
             return
         now = stamp(self._clock.now())
-        if not self._claim_unowned or not await self._mailboxes.claim_unowned(address, now=now, owner_id=user_id):
+        may_claim = self._claim_unowned and not _is_reserved(address)
+        if not may_claim or not await self._mailboxes.claim_unowned(address, now=now, owner_id=user_id):
             raise BadRequest("该邮箱地址已被使用")
 
     def _random(self, grant: Grant, size: int, domains: Sequence[str]) -> tuple[str, str]:
@@ -223,6 +222,10 @@ class MailboxService:
 
     def _created(self, local: str, domain: str) -> Created:
         return Created(f"{local}@{domain}", int((self._clock.now() + _KEPT_AT_LEAST_S) * 1000))
+
+
+def _is_reserved(address: str) -> bool:
+    return split_address(address)[0] in RESERVED_LOCALS
 
 
 def _out_of_scope(grant: Grant) -> Forbidden:

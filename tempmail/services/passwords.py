@@ -91,6 +91,9 @@ class Passwords:
             self._fits(password, self._nobodys_hash)
             return Checked(fits=False)
         fits = fits_original(password, password_hash)
+        if scheme is Scheme.SHA256 and not fits:
+            # It takes no time at all, which would tell that the account exists.
+            self._fits(password, self._nobodys_hash)
         return Checked(fits, self._hash(password) if fits else None)
 
     def _fits(self, password: str, password_hash: str) -> bool:

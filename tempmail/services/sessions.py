@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from tempmail.clock import Clock, stamp
 from tempmail.domain.accounts import MailboxLogin, User
 from tempmail.domain.actor import ROOT, Actor, Role
+from tempmail.domain.usernames import normalized_username
 from tempmail.ports import MailboxLogins, Sessions, Users
 from tempmail.services.fresh import Fresh, Version
 from tempmail.services.logins import Account, ConfiguredAccounts, Logins, guest_actor, mailbox_actor, user_actor
@@ -63,7 +64,7 @@ class SessionService:
         self._options = options
         self._sessions = sessions
         self._clock = clock
-        self._admin_name = options.admin_name.strip().lower()
+        self._admin_name = normalized_username(options.admin_name)
         configured = ConfiguredAccounts(self._admin_name, options.admin_password, options.guest_password)
         self._logins = Logins(configured, users=users, mailboxes=logins, passwords=passwords, clock=clock)
         self._tokens = SessionTokens(options.root_token)

@@ -9,15 +9,8 @@ from tempmail.clock import Clock, stamp
 from tempmail.domain.accounts import ApiToken, User
 from tempmail.domain.actor import Actor, Role, Scope
 from tempmail.domain.policy import Grant, Reach
-from tempmail.domain.tokens import (
-    MAX_DAYS,
-    MAX_TOKENS,
-    actor_by_token,
-    check_name,
-    check_scope,
-    hash_of,
-    new_secret,
-)
+from tempmail.domain.tokens import MAX_DAYS, MAX_TOKENS, checked_name, checked_scope, hash_of, is_secret, new_secret
+from tempmail.domain.usernames import normalized_username
 from tempmail.errors import BadRequest, NotFound, QuotaReached, Transient
 from tempmail.log import get_log
 from tempmail.ports import Tokens, Users
@@ -54,7 +47,7 @@ class TokenService:
         self._tokens = tokens
         self._users = users
         self._clock = clock
-        self._admin_name = admin_name.strip().lower()
+        self._admin_name = normalized_username(admin_name)
         self._random_text = random_text
         self._known: Fresh[tuple[ApiToken, User] | None] = Fresh(version, max_entries=_TOKENS_REMEMBERED)
         self._used_at: OrderedDict[int, float] = OrderedDict()
@@ -64,7 +57,7 @@ class TokenService:
     ) -> NewToken:
         """A token of the caller; of the configured admin where the caller is the root token. `days`: until it expires,
         None: never. Raises `BadRequest`."""
-        name, scope = check_name(name), check_scope(grant.actor, actions, mailboxes)
+        name, scope = checked_name(name), checked_scope(grant.actor, actions, mailboxes)
         if days is not None and not 1 <= days <= MAX_DAYS:
             raise BadRequest(f"expires_in_days: 1 to {MAX_DAYS}, or null for never")
         now = self._clock.now()
@@ -77,17 +70,18 @@ class TokenService:
             created_at=stamp(now),
             expires_at=None if days is None else stamp(now + days * _DAY_S),
             last_used_at=None,
+            for_admin=int(grant.actor.is_strict_admin),
         )
         secret = new_secret(self._random_text)
         try:
-            stored = await self._tokens.add(token, secret_hash=hash_of(secret) or "", limit=MAX_TOKENS)
+            stored = await self._tokens.add(token, secret_hash=hash_of(secret), limit=MAX_TOKENS)
         except QuotaReached as exc:
             raise BadRequest(f"there are {MAX_TOKENS} tokens already, which is the most: revoke one first") from exc
         return NewToken(stored, secret)
 
     async def owner(self, username: str) -> Actor:
         """A user as the maker of tokens. Raises `NotFound`."""
-        user = await self._users.find(username.strip().lower())
+        user = await self._users.find(normalized_username(username))
         if user is None:
             raise NotFound(f"there is no user {username}")
         return Actor(self._role(user), user.username, user.id)
@@ -102,19 +96,23 @@ class TokenService:
             raise NotFound("no such token")
 
     async def actor_of(self, secret: str) -> Actor | None:
-        """Who is behind a secret; None where it is unknown, revoked or expired."""
-        secret_hash = hash_of(secret)
-        if secret_hash is None:
+        """Who is behind a secret; None where it is unknown, revoked or expired, or where the settings have made its
+        owner the highest administrator since, or another: that was not what it was made for."""
+        if not is_secret(secret):
             return None
+        secret_hash = hash_of(secret)
         found = await self._known.get(secret_hash, lambda: self._tokens.find(secret_hash))
         if found is None:
             return None
         token, user = found
         if token.expires_at is not None and token.expires_at <= stamp(self._clock.now()):
             return None
+        role = self._role(user)
+        if (role is Role.STRICT_ADMIN) is not bool(token.for_admin):
+            return None
         await self._record_use(token.id)
         scope = Scope(token.actions, token.mailboxes)
-        return actor_by_token(token.id, scope, user_id=user.id, username=user.username, role=self._role(user))
+        return Actor(role, user.username, user.id, token_id=token.id, scope=scope)
 
     def _role(self, user: User) -> Role:
         if user.username == self._admin_name:
@@ -131,7 +129,7 @@ class TokenService:
         if len(self._used_at) > _TOKENS_REMEMBERED:
             self._used_at.popitem(last=False)
         try:
-            await self._tokens.used(token_id, now=stamp(self._clock.now()))
+            await self._tokens.record_use(token_id, now=stamp(self._clock.now()))
         except Transient as exc:
             _log.warning("token.use_unrecorded", token=token_id, error=str(exc))
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from tempmail.clock import Clock, stamp
 from tempmail.domain.accounts import NewUser, User, UserChange, UserMailbox, UserPage
-from tempmail.domain.address import receivable
+from tempmail.domain.address import normalized_address, receivable
 from tempmail.domain.passwords import MAX_PASSWORD_CHARS
 from tempmail.domain.policy import Grant, Reach
-from tempmail.domain.usernames import DEFAULT_MAILBOX_LIMIT, checked_limit, checked_username, normalized
+from tempmail.domain.usernames import DEFAULT_MAILBOX_LIMIT, checked_limit, checked_username, normalized_username
 from tempmail.errors import BadRequest, Conflict, Forbidden, NotFound, QuotaReached
 from tempmail.ports import Mailboxes, Users
 from tempmail.services.passwords import Passwords
@@ -71,7 +71,7 @@ class UserService:
         self._mailboxes = mailboxes
         self._passwords = passwords
         self._clock = clock
-        self._admin_name = normalized(admin_name)
+        self._admin_name = normalized_username(admin_name)
         self._max_users = max_users
 
     async def page(self, *, limit: int, offset: int, newest_first: bool) -> UserPage:
@@ -80,7 +80,7 @@ class UserService:
 
     async def find(self, username: str) -> User | None:
         """By name, in any case."""
-        return await self._users.find(normalized(username))
+        return await self._users.find(normalized_username(username))
 
     async def create(self, draft: UserDraft) -> User:
         """Raises `BadRequest`, also for a name that is taken."""
@@ -136,7 +136,7 @@ class UserService:
     async def assign(self, grant: Grant, username: str, address: str) -> None:
         """Link a mailbox to a user, within its limit; the mailbox is created where missing. Raises `BadRequest`, and
         then nothing has changed; `Forbidden` where the address is out of the caller's scope."""
-        refused, address = "分配失败: ", normalized(address)
+        refused, address = "分配失败: ", normalized_address(address)
         if not receivable(address):
             raise BadRequest(f"{refused}无效的邮箱地址")
         _require_scope(grant, address)
@@ -144,7 +144,7 @@ class UserService:
         try:
             if user_id is None:
                 raise NotFound("no such user")
-            is_limited = normalized(username) != self._admin_name
+            is_limited = normalized_username(username) != self._admin_name
             await self._users.assign(user_id, address, now=now, within_limit=is_limited)
         except NotFound as exc:
             raise BadRequest(f"{refused}用户不存在") from exc
@@ -153,12 +153,12 @@ class UserService:
 
     async def unassign(self, grant: Grant, username: str, address: str) -> None:
         """Take a user's link to a mailbox away; the mailbox stays. Raises `BadRequest`, `Forbidden` as `assign`."""
-        refused, address = "取消分配失败: ", normalized(address)
+        refused, address = "取消分配失败: ", normalized_address(address)
         _require_scope(grant, address)
         mailbox = await self._mailboxes.find(address)
         if mailbox is None:
             raise BadRequest(f"{refused}邮箱不存在")
-        user = await self._users.find(normalized(username))
+        user = await self._users.find(normalized_username(username))
         if user is None:
             raise BadRequest(f"{refused}用户不存在")
         if not await self._users.unassign(user.id, mailbox.id):
@@ -174,7 +174,7 @@ class UserService:
         else:
             user = await self._users.get(grant.actor.user_id)
             limit = DEFAULT_MAILBOX_LIMIT if user is None else user.mailbox_limit
-            used = await self._users.used(grant.actor.user_id)
+            used = await self._users.mailbox_count(grant.actor.user_id)
         return Quota(limit, used, max(0, limit - used))
 
     async def _get(self, user_id: int) -> User:
@@ -184,7 +184,7 @@ class UserService:
         return user
 
     async def _id_of(self, username: str) -> int | None:
-        name = normalized(username)
+        name = normalized_username(username)
         if name and name == self._admin_name:
             # There is no row before the configured admin's first log in.
             return await self._users.ensure_admin(name, now=stamp(self._clock.now()))
@@ -192,7 +192,8 @@ class UserService:
         return None if user is None else user.id
 
     async def _change_of(self, user: User, edit: UserEdit) -> UserChange:
-        username = None if edit.username is None or normalized(edit.username) == user.username else edit.username
+        is_renamed = edit.username is not None and normalized_username(edit.username) != user.username
+        username = edit.username if is_renamed else None
         role = None if edit.role is None else _role(edit.role)
         password = (edit.password or "").strip()
         if self._is_configured(user) and (username is not None or role == _USER_ROLE or password):

@@ -50,12 +50,11 @@ class Verifier:
         row = await anext(rows, None)
         found = await anext(objects, None)
         while row is not None or found is not None:
-            if found is None or (row is not None and row[0] < found.key):
-                assert row is not None  # noqa: S101 - for the type checker: one of the two is left
+            if row is not None and (found is None or row[0] < found.key):
                 if fault := await self._without_object(*row):
                     yield fault
                 row = await anext(rows, None)
-            elif row is None or found.key < row[0]:
+            elif found is not None and (row is None or found.key < row[0]):
                 if fault := await self._without_row(found.key, fix=fix):
                     yield fault
                 found = await anext(objects, None)

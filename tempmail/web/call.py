@@ -9,6 +9,7 @@ from tempmail.domain.policy import Grant
 from tempmail.services.audit import AuditTrail
 from tempmail.services.extraction import Extractor
 from tempmail.services.mail import MailService
+from tempmail.services.mailbox_admin import MailboxAdmin
 from tempmail.services.mailboxes import MailboxService
 from tempmail.services.rules import RuleService
 from tempmail.services.sessions import SessionService
@@ -33,6 +34,7 @@ class World:
     """One set of users, mailboxes and their mail: the real one, or the one that guests are shown."""
 
     mailboxes: MailboxService
+    mailbox_admin: MailboxAdmin
     mail: MailService
     users: UserService
 
@@ -75,7 +77,7 @@ class Visit:
 class Call:
     """One request to one endpoint. `world` is the demonstration's for reach DEMO. `grant` is None only for public
     actions. `session_token`: the cookie as sent, valid or not. `target`: what an audited handler works on, as named in
-    the request; never a secret. `began_as`: who a public action found its caller to be, for the audit log."""
+    the request; never a secret. `identified`: who a public action found its caller to be, for the audit log."""
 
     services: WebServices
     world: World
@@ -84,7 +86,7 @@ class Call:
     session_token: str | None
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     target: str = ""
-    began_as: Actor | None = None
+    identified: Actor | None = None
 
     @property
     def grant(self) -> Grant:

@@ -13,6 +13,7 @@ from tempmail.web.call import SESSION_COOKIE, Headers
 
 _COOKIE_PREFIX = f"{SESSION_COOKIE}="
 _MAX_HOPS = 32
+_OTHER_SITES = frozenset({b"cross-site", b"same-site"})
 
 
 class Proxies:
@@ -56,6 +57,12 @@ def throttle_key(address: str) -> str:
     if ":" not in address or not _is_address(address):
         return address
     return str(ip_network(f"{address.partition('%')[0]}/64", strict=False))
+
+
+def from_another_site(headers: Headers) -> bool:
+    """Whether a browser says that a page of another site made the request (W3C Fetch Metadata), a neighbour under the
+    same registered domain included: to that one SameSite=Strict still gives the cookie."""
+    return headers.get(b"sec-fetch-site") in _OTHER_SITES
 
 
 def session_cookie(headers: Headers) -> str | None:

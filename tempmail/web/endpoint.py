@@ -10,6 +10,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, get_type_hints
 
 import msgspec
@@ -19,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from tempmail.domain.policy import ACTIONS, Reach, grant
 from tempmail.errors import Forbidden, TooLarge
 from tempmail.web.call import Call, Headers, Visit, WebServices
-from tempmail.web.credentials import authenticate, session_cookie, throttle_key
+from tempmail.web.credentials import authenticate, from_another_site, session_cookie, throttle_key
 from tempmail.web.lenient import Decoder
 from tempmail.web.limits import Counted
 from tempmail.web.problems import Malformed, problem_of
@@ -28,6 +29,7 @@ Handler = Callable[..., Awaitable[Any]]
 
 _MAX_LENGTH_DIGITS = 18
 _MAX_REMEMBERED_BYTES = 256
+_READING = frozenset({"GET", "HEAD"})
 
 _JSON = (b"content-type", b"application/json")
 FORM = "application/x-www-form-urlencoded"
@@ -153,6 +155,7 @@ class Bound:
         self._services = services
         self._max_json_bytes = max_json_bytes
         self._public = ACTIONS[declared.action].public
+        self._has_effects = not _READING.issuperset(declared.methods)
         self._query = None if declared.query is None else _remembering(Decoder(declared.query).decode)
         self._path = None if declared.path_params is None else Decoder(declared.path_params)
         self._has_body = declared.body is not None
@@ -198,7 +201,8 @@ class Bound:
         return _JSON, self._encoder.encode(result)
 
     async def _recorded(self, call: Call, scope: Scope, receive: Receive) -> tuple[tuple[bytes, bytes], bytes]:
-        """`_handle`, and an entry in the audit log with how it ended."""
+        """`_handle`, and an entry in the audit log with how it ended. A call without a caller and a target, such as a
+        log-out of no session, leaves none, nor does a try beyond a limit: repeated, they would soon fill the log."""
         status = 500
         try:
             handled = await self._handle(call, scope, receive)
@@ -207,23 +211,28 @@ class Bound:
             status = problem_of(error, request_id="").status
             raise
         finally:
-            actor = call.began_as if call.grant_or_none is None else call.grant_or_none.actor
-            await self._services.audit.record(
-                actor=call.target if actor is None else actor.username,
-                role="" if actor is None else actor.role,
-                action=self.endpoint.action,
-                target=call.target,
-                address=call.visit.address,
-                status=status,
-                request_id=call.visit.request_id,
-            )
+            actor = call.identified if call.grant_or_none is None else call.grant_or_none.actor
+            if (actor is not None or call.target) and status != HTTPStatus.TOO_MANY_REQUESTS:
+                await self._services.audit.record(
+                    actor=call.target if actor is None else actor.username,
+                    role="" if actor is None else actor.role,
+                    action=self.endpoint.action,
+                    target=call.target,
+                    address=call.visit.address,
+                    status=status,
+                    request_id=call.visit.request_id,
+                )
         return handled
 
     async def _admit(self, visit: Visit) -> Call:
         services = self._services
+        # What has effects is done for no page of another site: not with this browser's session, nor for a new one.
+        is_foreign = self._has_effects and from_another_site(visit.headers)
+        if is_foreign and self._public:
+            raise Forbidden("Forbidden")
         client = throttle_key(visit.address)
         services.throttles.arrived(self.endpoint.throttle, client)
-        token = session_cookie(visit.headers)
+        token = None if is_foreign else session_cookie(visit.headers)
         if self._public:
             return Call(services, services.world, None, visit, token)
         granted = grant(
@@ -233,6 +242,8 @@ class Bound:
         if world is None:
             raise Forbidden(granted.rule.demo_refusal)
         services.throttles.granted(self.endpoint.throttle, granted, client)
+        if self.endpoint.audited:
+            services.throttles.audited(granted)
         return Call(services, world, granted, visit, token)
 
     def _decode(self, decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:

@@ -4,6 +4,7 @@ Exactly one process of a server answers HTTP (`runtime/supervisor.py`), so the c
 else; they begin anew when it does.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,7 @@ Counted = Literal["login", "mailbox.create"]
 
 WINDOW_S = 60.0
 _MAX_NAME_CHARS = 320
+_MAX_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +27,21 @@ class Limits:
     | counted as       | by                                              | when                                  |
     |------------------|-------------------------------------------------|---------------------------------------|
     | `login`          | client                                          | before anything of the call is read   |
-    | `login`          | account name, whether it exists or not          | before a password is looked at        |
+    | `login`          | account name, whether it exists or not, unless  | before a password is looked at        |
+    |                  | the client has logged in to it before           |                                       |
     | `mailbox.create` | user, its API tokens' calls being its own       | once the policy has allowed the call  |
     | `mailbox.create` | client, of those in the demonstration           | likewise                              |
+    | audited calls    | user or mailbox, within reach OWN               | likewise                              |
 
-    Successes and failures count alike; refused calls do not count. Reach ALL creates without limit.
+    Successes and failures count alike; refused calls do not count. Reach ALL creates without limit. The audit log keeps
+    a number of entries: without its limit, anybody could push out of it what others did. Without the exception for
+    clients that have logged in before, anybody could keep the owner of an account from logging in.
     """
 
     logins_per_client: int = 10
     logins_per_account: int = 10
     mailbox_creates: int = 60
+    audited_calls: int = 60
 
 
 class Throttles:
@@ -44,6 +51,8 @@ class Throttles:
         self._logins_by_client = Throttle(limits.logins_per_client, WINDOW_S, clock=clock)
         self._logins_by_account = Throttle(limits.logins_per_account, WINDOW_S, clock=clock)
         self._creates = Throttle(limits.mailbox_creates, WINDOW_S, clock=clock)
+        self._audited = Throttle(limits.audited_calls, WINDOW_S, clock=clock)
+        self._known: OrderedDict[tuple[str | None, str], None] = OrderedDict()
 
     def arrived(self, throttle: Counted | None, client: str) -> None:
         """A call that counts as `throttle` came from `client`."""
@@ -56,7 +65,27 @@ class Throttles:
             return
         self._creates.admit(f"client {client}" if grant.reach is Reach.DEMO else f"user {grant.actor.user_id}")
 
-    def password_tried(self, account_name: str) -> None:
-        """A password of this account is about to be checked. Names are counted in lower case, without white space
-        around them, by their beginning: the counters' memory is bounded."""
-        self._logins_by_account.admit(account_name.strip().lower()[:_MAX_NAME_CHARS])
+    def audited(self, grant: Grant) -> None:
+        """A call that will be recorded in the audit log."""
+        actor = grant.actor
+        if grant.reach is Reach.OWN:
+            self._audited.admit(f"mailbox {actor.mailbox_id}" if actor.mailbox_id else f"user {actor.user_id}")
+
+    def password_tried(self, account_name: str, client: str | None = None) -> None:
+        """A password of this account is about to be checked; at login, for this client. Names are counted in lower
+        case, without white space around them, by their beginning: the counters' memory is bounded."""
+        name = _name(account_name)
+        if (client, name) not in self._known:
+            self._logins_by_account.admit(name)
+
+    def logged_in(self, account_name: str, client: str) -> None:
+        """The client has just proved to be the account's. The last `_MAX_KNOWN` are remembered."""
+        key = client, _name(account_name)
+        self._known[key] = None
+        self._known.move_to_end(key)
+        if len(self._known) > _MAX_KNOWN:
+            self._known.popitem(last=False)
+
+
+def _name(account_name: str) -> str:
+    return account_name.strip().lower()[:_MAX_NAME_CHARS]

@@ -128,12 +128,12 @@ def _failures(declared: Endpoint, *, public: bool) -> dict[str, Any]:
     if not public:
         refusals += [Refusal(401, "Unauthorized"), *_forbidden(declared), *_WITH_STORE]
     elif declared.tag == "Session":
-        refusals += _WITH_STORE
+        refusals += [*_WITH_STORE, Refusal(403, "Forbidden")]
     if declared.query is not None:
         refusals.append(Refusal(400, "Bad Request"))
     if declared.body is not None:
         refusals.append(Refusal(413, "请求体过大：最多 1048576 字节"))
-    if declared.throttle is not None:
+    if declared.throttle is not None or (declared.audited and not public):
         refusals.append(Refusal(429, "Too Many Requests"))
     by_status: dict[int, list[Refusal]] = {}
     for refusal in refusals:

@@ -1,4 +1,4 @@
-"""The store's contract holds for each kind of store there is."""
+"""The store's contract holds for each kind of store there is; the HTTP side is tried on a server of the test's own."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from tempmail.adapters.sql import SqlStore
 from tempmail.adapters.sql.memory import MemoryDatabase
 from tempmail.clock import FakeClock
+from tests.contract.web_suite import Server
 
 ROOMY_BYTES = 64 << 20
 
@@ -21,6 +22,13 @@ def store(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[SqlStore
     opened = SqlStore(MemoryDatabase(clock, max_bytes=ROOMY_BYTES))
     yield opened
     asyncio.run(opened.close())
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with nothing in it."""
+    with Server(tmp_path_factory.mktemp("web")) as server:
+        yield server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -85,7 +85,7 @@ def test_an_upgraded_hash_keeps_sessions_and_never_overwrites_a_newer_password(s
 
 
 def test_a_login_is_recorded_with_its_time(store: Store, box_id: int, sql: sqlite3.Connection) -> None:
-    run(store.mailbox_logins.logged_in(box_id, now=at(60)))
+    run(store.mailbox_logins.record_login(box_id, now=at(60)))
     assert sql.execute("select last_accessed_at, created_at from mailboxes").fetchone()[:] == (at(60), NOW)
 
 
@@ -119,3 +119,17 @@ def test_of_many_creators_at_once_one_has_created(store: Store, other_store: Sto
         return await gather(*(side.mailbox_logins.allow(["new@temp.example"], True, now=NOW) for side in sides))
 
     assert sorted(created for [created] in run(race())) == [False] * 5 + [True]
+
+
+def test_one_mailbox_is_allowed_and_denied_as_many_are(store: Store, box_id: int) -> None:
+    assert run(store.mailbox_logins.allow_one(box_id, True)) is True
+    assert found(store) == MailboxLogin(box_id, BOX, 1, None, 0)
+    assert run(store.mailbox_logins.allow_one(box_id, False)) is True
+    assert found(store) == MailboxLogin(box_id, BOX, 0, None, 1)
+
+
+def test_one_mailbox_that_was_deleted_meanwhile_is_not_created_again(store: Store, box_id: int) -> None:
+    run(store.mailboxes.delete(box_id, now=NOW))
+    for can_login in (True, False):
+        assert run(store.mailbox_logins.allow_one(box_id, can_login)) is False
+    assert run(store.mailbox_logins.find(BOX)) is None

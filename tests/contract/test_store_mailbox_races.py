@@ -42,7 +42,7 @@ def race(calls: Sequence[Coroutine[Any, Any, object]]) -> list[object]:
 
 
 def links(store: Store, users: Sequence[int]) -> int:
-    return sum(run(store.users.used(user_id)) for user_id in users)
+    return sum(run(store.users.mailbox_count(user_id)) for user_id in users)
 
 
 def test_creating_at_once_never_exceeds_the_limit(store: Store, sides: list[Store]) -> None:
@@ -57,7 +57,7 @@ def test_creating_at_once_never_exceeds_the_limit(store: Store, sides: list[Stor
     )
 
     assert sum(isinstance(each, QuotaReached) for each in made) == AT_ONCE - 2
-    assert run(store.users.used(ann)) == 2
+    assert run(store.users.mailbox_count(ann)) == 2
     assert len(run(store.mailboxes.ids_of(addresses))) == 2
 
 
@@ -75,7 +75,7 @@ def test_creating_claiming_and_being_assigned_at_once_never_exceeds_the_limit(st
     )
 
     assert sum(isinstance(each, QuotaReached) for each in ended) == 2
-    assert run(store.users.used(ann)) == 1
+    assert run(store.users.mailbox_count(ann)) == 1
 
 
 def test_of_those_who_create_one_address_at_once_one_gets_it(store: Store, sides: list[Store]) -> None:
@@ -112,7 +112,7 @@ def test_pins_and_favorites_toggled_at_once_all_count(store: Store, sides: list[
     favorite = race([side.mailboxes.toggle_favorite(box.id) for side in sides])
 
     assert sorted(pinned, key=bool) == sorted(favorite, key=bool) == [False] * 3 + [True] * 3
-    assert run(store.users.used(ann)) == 1
+    assert run(store.users.mailbox_count(ann)) == 1
 
 
 def test_mail_that_arrives_while_its_mailbox_is_deleted_is_neither_lost_nor_orphaned(

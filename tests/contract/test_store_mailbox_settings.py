@@ -58,13 +58,13 @@ def test_within_the_limit_a_user_gets_that_many_mailboxes_and_not_one_more(store
         create_within(store, ann, BOX)
 
     assert run(store.mailboxes.find(BOX)) is None
-    assert run(store.users.used(ann)) == limit
+    assert run(store.users.mailbox_count(ann)) == limit
 
 
 def test_without_the_limit_a_user_gets_more(store: Store) -> None:
     ann = add_user(store, mailbox_limit=0)
     assert run(store.mailboxes.create_new(BOX, now=NOW, owner_id=ann))
-    assert run(store.users.used(ann)) == 1
+    assert run(store.users.mailbox_count(ann)) == 1
 
 
 def test_at_the_limit_an_address_that_exists_is_none_all_the_same(store: Store) -> None:

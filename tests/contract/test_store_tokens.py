@@ -78,7 +78,7 @@ def test_tokens_go_with_their_owner(store: Store) -> None:
 def test_the_last_use_is_recorded(store: Store) -> None:
     kept = run(store.tokens.add(token(owner(store)), secret_hash="h1", limit=5))
 
-    run(store.tokens.used(kept.id, now=at(5)))
+    run(store.tokens.record_use(kept.id, now=at(5)))
 
     [listed] = run(store.tokens.page(user_id=None, after_id=0, limit=1))
     assert listed.last_used_at == at(5)

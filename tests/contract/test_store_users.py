@@ -255,7 +255,7 @@ def test_assigning_creates_a_mailbox_in_lower_case_or_links_the_one_there_is(sto
     new = run(store.mailboxes.find("new@t.example"))
     assert new is not None
     assert run(store.mailboxes.linked(user.id, [there.id, new.id])) == {there.id, new.id}
-    assert run(store.users.used(user.id)) == 2
+    assert run(store.users.mailbox_count(user.id)) == 2
 
 
 def test_a_user_gets_as_many_mailboxes_as_its_limit_and_not_one_more(store: Store) -> None:
@@ -263,7 +263,7 @@ def test_a_user_gets_as_many_mailboxes_as_its_limit_and_not_one_more(store: Stor
     assign(store, user, "1@t.example", "2@t.example")
     with pytest.raises(QuotaReached):
         assign(store, user, "3@t.example")
-    assert run(store.users.used(user.id)) == 2
+    assert run(store.users.mailbox_count(user.id)) == 2
     assert run(store.mailboxes.find("3@t.example")) is None, "what was created on the way is gone"
 
 
@@ -275,13 +275,13 @@ def test_a_limit_of_none_at_all_allows_none(store: Store) -> None:
 def test_a_mailbox_that_is_linked_already_stays_so_also_at_the_limit(store: Store) -> None:
     user = add(store, mailbox_limit=1)
     assign(store, user, "1@t.example", "1@t.example")
-    assert run(store.users.used(user.id)) == 1
+    assert run(store.users.mailbox_count(user.id)) == 1
 
 
 def test_a_lifted_limit_does_not_stop_anybody(store: Store) -> None:
     user = add(store, mailbox_limit=0)
     assign(store, user, "1@t.example", within_limit=False)
-    assert run(store.users.used(user.id)) == 1
+    assert run(store.users.mailbox_count(user.id)) == 1
 
 
 def test_assigning_to_nobody_leaves_nothing_behind(store: Store) -> None:
@@ -301,7 +301,7 @@ def test_many_assigns_at_once_stop_at_the_limit(store: Store, other_store: Store
     outcomes = run(race())
     assert outcomes.count(None) == 3
     assert sum(isinstance(outcome, QuotaReached) for outcome in outcomes) == 9
-    assert run(store.users.used(user.id)) == 3
+    assert run(store.users.mailbox_count(user.id)) == 3
     assert run(store.mailboxes.total()) == 3
 
 
@@ -312,7 +312,7 @@ def test_many_assigns_of_one_mailbox_at_once_all_succeed_and_link_it_once(store:
         await gather(*(side.users.assign(user.id, "1@t.example", now=NOW) for side in (store, other_store) * 4))
 
     run(race())
-    assert run(store.users.used(user.id)) == 1
+    assert run(store.users.mailbox_count(user.id)) == 1
 
 
 def test_an_unassigned_mailbox_stays_and_can_be_linked_again(store: Store) -> None:

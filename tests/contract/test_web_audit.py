@@ -1,6 +1,5 @@
 """The audit log over HTTP: who did what, on what, when, from where, with which result."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,12 +7,6 @@ import pytest
 from tempmail.clock import stamp
 from tempmail.domain.actor import Role
 from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, Server
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 def entries(server: Server, **query: Any) -> list[dict[str, Any]]:
@@ -87,6 +80,34 @@ def test_a_guest_world_leaves_no_entry(server: Server) -> None:
     server.client(server.actor(Role.GUEST)).get("/api/generate")
 
     assert entries(server) == []
+
+
+def test_who_logs_out_of_no_session_leaves_no_entry(server: Server) -> None:
+    assert server.client().post("/api/logout").status_code == 200
+    assert server.client().post("/api/login", content=b"{").status_code == 400
+
+    assert entries(server) == []
+
+
+def test_tries_beyond_a_limit_leave_no_entry(server: Server) -> None:
+    mailbox = server.client(server.actor(Role.MAILBOX))
+    body = {"currentPassword": "wrong", "newPassword": "long enough"}
+    assert [mailbox.put("/api/mailbox/password", json=body).status_code for _ in range(12)] == [400] * 10 + [429] * 2
+
+    assert [entry["status"] for entry in entries(server)] == [400] * 10
+
+
+@pytest.mark.parametrize("role", [Role.USER, Role.ADMIN])
+def test_nobody_but_the_highest_administrator_can_fill_the_log(server: Server, role: Role) -> None:
+    ann, bob, admin = (server.client(server.actor(each)) for each in (role, role, Role.STRICT_ADMIN))
+    statuses = [ann.delete(f"/api/v1/tokens/{n}").status_code for n in range(1, 62)]
+
+    assert statuses == [404] * 60 + [429]
+    assert bob.delete("/api/v1/tokens/1").status_code == 404, "each has a limit of its own"
+    assert {admin.delete(f"/api/v1/tokens/{n}").status_code for n in range(1, 65)} == {404}
+    assert len(entries(server, limit=500)) == 60 + 1 + 64
+    server.clock.advance(60)
+    assert ann.delete("/api/v1/tokens/1").status_code == 404
 
 
 def test_a_target_is_cut_to_a_bounded_length(server: Server) -> None:

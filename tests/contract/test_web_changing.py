@@ -11,12 +11,6 @@ from tests.contract.web_suite import NOON, RAW, Server
 BOX = "box@temp.example.com"
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """For cases that leave nothing that matters to others."""
@@ -151,7 +145,7 @@ def test_while_the_object_store_is_down_rows_are_shown_and_downloads_wait(server
     assert "secret-bucket-name" not in download.text
 
 
-def test_deleting_a_mail(server: Server) -> None:
+def test_a_deleted_mail_is_gone_and_not_deleted_twice(server: Server) -> None:
     mail = server.deliver(BOX)
 
     first = server.root().delete(f"/api/email/{mail}")
@@ -228,7 +222,9 @@ def test_generate_makes_a_mailbox_of_8_characters_kept_for_an_hour_at_least(serv
         pytest.param("domainIndex=1e999", 8, "Mail.Example.org", id="an endless index"),
     ],
 )
-def test_generate_options(shared: Server, query: str, length: int, domain: str) -> None:
+def test_generate_reads_length_and_domain_as_the_original_does(
+    shared: Server, query: str, length: int, domain: str
+) -> None:
     made = shared.root().get(f"/api/generate?{query}").json()
     local, _, chosen = made["email"].partition("@")
     assert (len(local), chosen) == (length, domain)
@@ -263,10 +259,13 @@ def test_generate_never_hands_out_a_name_twice(server: Server) -> None:
         pytest.param({"local": "d5", "domainIndex": 0.5}, "d5@temp.example.com", id="a fraction"),
         pytest.param({"local": "d6", "domainIndex": None}, "d6@temp.example.com", id="null"),
         pytest.param({"local": "d7", "domainIndex": "x"}, "d7@temp.example.com", id="an index that is no number"),
+        pytest.param({"local": " d9\n"}, "d9@temp.example.com", id="white space around a name"),
         pytest.param({"local": "d8", "more": [1]}, "d8@temp.example.com", id="unknown keys are ignored"),
     ],
 )
-def test_create(shared: Server, body: dict[str, object], email: str) -> None:
+def test_a_created_address_is_the_name_at_the_domain_of_the_index(
+    shared: Server, body: dict[str, object], email: str
+) -> None:
     made = shared.root().post("/api/create", json=body)
     assert made.status_code == 200
     assert made.json() == {"email": email, "expires": (NOON + 3600) * 1000}
@@ -275,14 +274,9 @@ def test_create(shared: Server, body: dict[str, object], email: str) -> None:
     assert [item["address"] for item in listed].count(email.lower()) == 1
 
 
-@pytest.mark.parametrize(
-    "local", ["", " ", "x" * 65, "a b", "a@b", "名字", "a+b", "a/b", "ａ", "a\n", "a\u0000", "<script>"]
-)
-def test_names_that_are_refused(shared: Server, local: str) -> None:
+@pytest.mark.parametrize("local", ["", " ", "x" * 65, "a b", "a@b", "名字", "a+b", "a/b", "ａ", "a\u0000", "<script>"])
+def test_a_name_of_other_characters_or_lengths_is_refused(shared: Server, local: str) -> None:
     answer = shared.root().post("/api/create", json={"local": local})
-    if local == "a\n":
-        assert answer.json()["email"] == "a@temp.example.com"  # white space around a name is trimmed
-        return
     assert (answer.status_code, answer.json()) == (400, {"error": "非法用户名"})
 
 

@@ -1,9 +1,7 @@
 """Extraction over HTTP: single messages in full, trying a mail out, and the admin's rules."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +17,6 @@ RULES = "/api/v1/extraction-rules"
 BOX = "box@temp.example.com"
 TULIP = b"From: Pay <pay@bank.example>\r\nTo: a@one.example\r\nSubject: Hi\r\n\r\nToday's pass word: tulip\r\n"
 BODY = {"name": "Bank", "pattern": r"pass word: (?P<code>\w+)", "sender": "bank.example"}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -45,12 +45,6 @@ class CountingPasswords(Passwords):
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
-
-
-@pytest.fixture
 def counted() -> Iterator[CountingPasswords]:
     counted = CountingPasswords()
     yield counted

@@ -26,12 +26,6 @@ BY_ADDRESS = {
 }
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With one mailbox, for cases that change nothing."""
@@ -215,7 +209,7 @@ def test_bodies_of_other_kinds_are_refused(shared: Server, path: str, body: byte
 
 @pytest.mark.parametrize("path", EVERY)
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.USER, Role.MAILBOX, Role.GUEST])
-def test_nobody_else_may(shared: Server, path: str, role: Role) -> None:
+def test_nobody_but_the_highest_administrator_may(shared: Server, path: str, role: Role) -> None:
     if role is Role.GUEST and path.endswith("reset-password"):
         return  # a guest is told yes, and nothing happens
     texts = {Role.MAILBOX: "访问被拒绝", Role.GUEST: "演示模式不可操作"}
@@ -296,7 +290,9 @@ def test_a_batch_of_nothing_but_empty_addresses_changes_nothing(server: Server) 
 
 
 @pytest.mark.parametrize(("value", "flag"), [(True, 1), ("false", 1), (False, 0), (0, 0), (None, 0)])
-def test_a_batch_of_favorites(server: Server, value: object, flag: int) -> None:
+def test_a_batch_sets_favorites_by_id_and_by_address_and_counts_what_exists(
+    server: Server, value: object, flag: int
+) -> None:
     ids = [server.mailbox(address) for address in (BOX, OTHER)]
     server.root().post(BY_ID["favorite"], json={"mailbox_ids": ids[1:], "is_favorite": True})
     expected = (200, {"success": True, "updated_count": 1, "is_favorite": flag})
@@ -312,7 +308,9 @@ def test_a_batch_of_favorites(server: Server, value: object, flag: int) -> None:
 
 
 @pytest.mark.parametrize(("target", "kept"), [(" Me@Else.example ", "Me@Else.example"), ("", None), (None, None)])
-def test_a_batch_of_targets(server: Server, target: str | None, kept: str | None) -> None:
+def test_a_batch_sets_targets_by_id_and_by_address_and_counts_what_exists(
+    server: Server, target: str | None, kept: str | None
+) -> None:
     ids = [server.mailbox(address) for address in (BOX, OTHER)]
     server.root().post(BY_ID["forward"], json={"mailbox_ids": ids, "forward_to": "before@else.example"})
     expected = (200, {"success": True, "updated_count": 1, "forward_to": kept})

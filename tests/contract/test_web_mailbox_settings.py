@@ -21,12 +21,6 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
-
-
-@pytest.fixture
 def ann(server: Server) -> Actor:
     return server.actor(Role.USER)
 
@@ -299,7 +293,7 @@ def test_a_favorite_is_set_where_the_body_says_so_and_toggled_where_not(client: 
         pytest.param({"mailbox_id": 2**63 - 1}, UNKNOWN, id="the largest"),
     ],
 )
-def test_ids_that_name_no_mailbox(
+def test_an_id_that_names_no_mailbox_is_bad_or_not_found(
     server: Server, client: Client, path: str, body: dict[str, object], expected: tuple[int, object]
 ) -> None:
     assert told(client.post(path, json=body)) == told(server.root().post(path, json=body)) == expected

@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tempmail.domain.actor import Actor, Role
-from tests.contract.web_suite import Client, Server
+from tempmail.domain.actor import Actor, Role, Scope
+from tempmail.domain.address import ServedDomains
+from tempmail.domain.policy import grant
+from tempmail.errors import BadRequest
+from tempmail.services.access import Access
+from tempmail.services.mailboxes import MailboxService
+from tests.contract.web_suite import DOMAINS, Client, Server
 
 BOX = "box@temp.example.com"
 FULL = (400, {"error": "已达到邮箱上限"})
 TAKEN = (400, {"error": "该邮箱地址已被使用"})
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_domains_and_new_addresses_keep_the_configured_case_and_the_store_has_lo
         pytest.param({"local": "a b"}, "非法用户名", id="a bad name"),
         pytest.param({}, "非法用户名", id="no name"),
         pytest.param({"local": 5}, "Bad Request", id="a number for a name"),
-        pytest.param({"local": None}, "Bad Request", id="null for a name"),
+        pytest.param({"local": None}, "非法用户名", id="null for a name"),
         pytest.param({"local": "a", "domainIndex": [1]}, "Bad Request", id="a list for an index"),
         pytest.param([], "Bad Request", id="a list"),
         pytest.param(None, "Bad Request", id="null"),
@@ -252,3 +252,36 @@ def test_an_administrators_token_is_narrowed_too(server: Server) -> None:
     assert create(client, "boss").status_code == 403
     assert create(client, "qa-1").status_code == 200
     assert client.delete("/api/mailboxes", params={"address": "boss@temp.example.com"}).status_code == 403
+
+
+RESERVED = pytest.mark.parametrize("local", ["admin", "administrator", "hostmaster", "postmaster", "webmaster"])
+
+
+@RESERVED
+@pytest.mark.parametrize("role", [Role.USER, Role.ADMIN])
+def test_users_cannot_take_the_names_that_certificates_are_issued_to(claiming: Server, role: Role, local: str) -> None:
+    actor, refused = claiming.actor(role), (400, {"error": "该邮箱地址已被使用"})
+    client, body = claiming.client(actor), {"local": local.upper()}
+
+    for _ in ("not there", "there, and nobody's"):
+        answer = client.post("/api/create", json=body)
+        assert (answer.status_code, answer.json()) == refused
+        claiming.deliver(f"{local}@temp.example.com")
+
+    assert claiming.root().post("/api/create", json=body).status_code == 200
+    assert client.post("/api/create", json=body).status_code == 400
+    box = {"username": actor.username, "address": f"{local}@temp.example.com"}
+    assert claiming.root().post("/api/users/assign", json=box).status_code == 200
+    assert client.post("/api/create", json=body).status_code == 200, "one's own is answered as ever"
+
+
+def test_no_random_name_is_one_of_them_either(server: Server) -> None:
+    store, ann = server.real.store, server.actor(Role.USER)
+    sly = replace(ann, token_id=1, scope=Scope(("*",), ("admi*@temp.example.com",)))
+    access = Access(store.mail, store.mailboxes, clock=server.clock)
+    service = MailboxService(store.mailboxes, access, ServedDomains(DOMAINS), clock=server.clock, choice=lambda _: "n")
+
+    with pytest.raises(BadRequest, match="创建失败"):
+        server.run(service.generate(grant(sly, "mailbox.create"), length=1, domain_index=0))
+
+    assert not server.rows("select 1 from mailboxes")

@@ -61,6 +61,7 @@ REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "HEAD /readyz": lambda box, mail: {},
     "GET /metrics": lambda box, mail: {},
     "GET /api/v1/messages/{id}": lambda box, mail: {},
+    "GET /api/v1/messages/{id}/attachments/{part}": lambda box, mail: {},
     "POST /api/v1/extract": lambda box, mail: {"content": RAW},
     "GET /api/v1/extraction-rules": lambda box, mail: {},
     "POST /api/v1/extraction-rules": lambda box, mail: {"json": {"name": "Bank", "pattern": "(?P<code>a)"}},
@@ -86,18 +87,13 @@ NAMES_A_MAIL = (
     "GET /api/email/{id}/download",
     "DELETE /api/email/{id}",
     "GET /api/v1/messages/{id}",
+    "GET /api/v1/messages/{id}/attachments/{part}",
 )
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """For cases that name all they touch."""
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("web")) as server:
         yield server
 
@@ -129,7 +125,8 @@ def call(server: Server, actor: Actor | None, route: str, box: str, mail: int) -
         named = user_id_for(server, actor, path)
     if path.startswith("/api/v1/tokens/"):
         named = server.api_token(actor)
-    response = client(method, path.replace("{id}", str(named)), **request_for(server, actor, route, box, mail))
+    path = path.replace("{id}", str(named)).replace("{part}", "4")
+    response = client(method, path, **request_for(server, actor, route, box, mail))
     return response.status_code
 
 

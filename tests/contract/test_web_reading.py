@@ -82,7 +82,9 @@ def test_a_mail_without_code_or_text_shows_null(seeded: Seeded) -> None:
         pytest.param({"limit": ["2", "3"]}, [60, 59], id="the first of a repeated name counts"),
     ],
 )
-def test_list_limits(seeded: Seeded, query: dict[str, Any], expected: list[int]) -> None:
+def test_a_list_is_as_long_as_its_limit_read_as_the_original_does(
+    seeded: Seeded, query: dict[str, Any], expected: list[int]
+) -> None:
     answer = seeded.root.get(LIST, params={"mailbox": BOX, **query})
     assert (answer.status_code, ids(answer.json())) == (200, expected)
 
@@ -105,7 +107,9 @@ def test_list_limits(seeded: Seeded, query: dict[str, Any], expected: list[int])
         pytest.param("box@temp.example.com\x00", False, id="a zero byte"),
     ],
 )
-def test_how_a_mailbox_is_named(seeded: Seeded, mailbox: str, found: bool) -> None:
+def test_a_mailbox_is_found_by_its_address_alone_in_any_case_and_form(
+    seeded: Seeded, mailbox: str, found: bool
+) -> None:
     answer = seeded.root.get(LIST, params={"mailbox": mailbox})
     assert (answer.status_code, len(answer.json())) == (200, 20 if found else 0)
 
@@ -125,7 +129,7 @@ def test_how_a_mailbox_is_named(seeded: Seeded, mailbox: str, found: bool) -> No
         pytest.param(",".join(map(str, [*range(1, 51), 0])), list(range(1, 51)), id="50 after dropping"),
     ],
 )
-def test_batches(seeded: Seeded, wanted: str, expected: list[int]) -> None:
+def test_a_batch_holds_the_mails_that_exist_once_each_by_id(seeded: Seeded, wanted: str, expected: list[int]) -> None:
     answer = seeded.root.get(BATCH, params={"ids": wanted})
     assert (answer.status_code, ids(answer.json())) == (200, expected)
 
@@ -213,7 +217,7 @@ def test_a_listed_mailbox_has_the_documented_fields(seeded: Seeded) -> None:
         pytest.param("unknown=1", 27, 27, id="unknown names are ignored"),
     ],
 )
-def test_mailbox_lists(seeded: Seeded, query: str, count: int, total: int) -> None:
+def test_a_mailbox_list_is_filtered_paged_and_counted(seeded: Seeded, query: str, count: int, total: int) -> None:
     answer = seeded.root.get(f"{BOXES}?{query}")
     assert answer.status_code == 200
     assert (len(answer.json()["list"]), answer.json()["total"]) == (count, total)
@@ -263,7 +267,7 @@ def test_domains_are_listed_as_configured_without_wildcards(seeded: Seeded) -> N
         pytest.param("GET", f"{BOXES}?{'&'.join(['a=1'] * 65)}", 400, "Bad Request", id="65 query fields"),
     ],
 )
-def test_errors(seeded: Seeded, method: str, path: str, status: int, text: str) -> None:
+def test_each_error_has_its_status_and_text(seeded: Seeded, method: str, path: str, status: int, text: str) -> None:
     answer = seeded.root(method, path)
     assert (answer.status_code, answer.json()) == (status, {"error": text})
 
@@ -295,3 +299,39 @@ def test_json_is_utf_8_without_escapes_or_charset(seeded: Seeded) -> None:
     answer = seeded.root.get("/api/nothing")
     assert answer.content == '{"error":"未找到 API 路径"}'.encode()
     assert answer.headers["content-type"] == "application/json"
+
+
+def test_every_mail_of_a_mailbox_is_reached_page_by_page(seeded: Seeded) -> None:
+    seen: list[int] = []
+    while page := ids(
+        seeded.root.get(LIST, params={"mailbox": BOX, "limit": 25, **({"before": seen[-1]} if seen else {})}).json()
+    ):
+        seen += page
+
+    assert seen == list(range(60, 0, -1))
+
+
+@pytest.mark.parametrize(("before", "newest"), [("abc", 60), ("-5", None), ("0", None), ("1", None), ("2", 1)])
+def test_a_page_begins_below_the_id_that_is_given(seeded: Seeded, before: str, newest: int | None) -> None:
+    page = ids(seeded.root.get(LIST, params={"mailbox": BOX, "before": before}).json())
+
+    assert page[:1] == ([] if newest is None else [newest])
+
+
+def test_an_attachment_is_answered_decoded_as_a_file_to_save(seeded: Seeded) -> None:
+    [listed] = seeded.root.get("/api/v1/messages/60").json()["attachments"]
+
+    answer = seeded.root.get(f"/api/v1/messages/60/attachments/{listed['part']}")
+
+    assert answer.content == b"hello"
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a.pdf"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize("part", ["0", "1", "99", "x"])
+def test_a_part_that_is_no_attachment_is_not_found(seeded: Seeded, part: str) -> None:
+    answer = seeded.root.get(f"/api/v1/messages/60/attachments/{part}")
+
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("no attachment")

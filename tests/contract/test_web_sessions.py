@@ -1,6 +1,6 @@
 """Logging in and out, credentials, cookies, and where a request comes from."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import jwt
@@ -18,12 +18,6 @@ from tests.contract.web_suite import (
 )
 
 CREDENTIALS = {"username": ADMIN_NAME, "password": ADMIN_PASSWORD}
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 def log_in(server: Server, **headers: str) -> Client:
@@ -61,7 +55,7 @@ def test_a_session_says_who_it_is(server: Server) -> None:
         (Role.GUEST, "guest", False),
     ],
 )
-def test_sessions_of_the_other_roles(server: Server, role: Role, wire: str, strict: bool) -> None:
+def test_a_session_of_another_role_says_its_role_and_name(server: Server, role: Role, wire: str, strict: bool) -> None:
     actor = server.actor(role)
     shown = server.client(actor).get("/api/session").json()
     expected = {"authenticated": True, "role": wire, "username": actor.username, "strictAdmin": strict}
@@ -96,7 +90,7 @@ def test_a_users_row_of_the_admin_is_made_once(server: Server) -> None:
         pytest.param(b'{"username":' + b"[" * 4000, id="deep"),
     ],
 )
-def test_bodies_that_are_not_the_json_asked_for(server: Server, content: bytes) -> None:
+def test_a_body_that_is_not_the_json_asked_for_is_refused_with_what_is_wrong(server: Server, content: bytes) -> None:
     for path in ("/api/login", "/api/create"):
         answer = server.root().post(path, content=content)
         assert answer.status_code == 400
@@ -174,7 +168,7 @@ def test_the_root_token_is_the_highest_administrator(server: Server, headers: di
         "other cookies",
     ],
 )
-def test_what_is_no_credential(server: Server, path: str, headers: dict[str, str]) -> None:
+def test_what_is_no_credential_is_unauthorized(server: Server, path: str, headers: dict[str, str]) -> None:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     answer = server.run(server.http.get(path, headers=raw))
     assert answer.status_code == 401
@@ -313,3 +307,49 @@ def test_the_cookie_is_secure_and_hsts_is_sent_on_https(
     answer = server.run(server.connect(peer).post("/api/login", json=CREDENTIALS, headers=headers))
     assert (" Secure;" in answer.headers["set-cookie"]) is https
     assert ("strict-transport-security" in answer.headers) is https
+
+
+ANOTHER_SITE = pytest.mark.parametrize("site", ["cross-site", "same-site"])
+
+
+@ANOTHER_SITE
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/api/generate"), ("POST", "/api/generate"), ("DELETE", "/api/mailboxes")]
+)
+def test_a_page_of_another_site_does_nothing_with_this_browsers_session(
+    server: Server, site: str, method: str, path: str
+) -> None:
+    actor = server.actor(Role.STRICT_ADMIN)
+    box = server.own_mailbox(actor)
+    cookie = {"cookie": f"iding-session={server.token(actor)}"}
+
+    foreign = Client(server, {**cookie, "sec-fetch-site": site})(method, path, params={"address": box})
+    own = Client(server, {**cookie, "sec-fetch-site": "same-origin"})(method, path, params={"address": box})
+
+    assert (foreign.status_code, own.status_code) == (401, 200)
+
+
+@ANOTHER_SITE
+@pytest.mark.parametrize("path", ["/api/login", "/api/logout"])
+def test_a_page_of_another_site_neither_begins_nor_ends_a_session(server: Server, site: str, path: str) -> None:
+    actor = server.actor(Role.USER)
+    headers = {"cookie": f"iding-session={server.token(actor)}", "sec-fetch-site": site}
+
+    for _ in range(12):
+        answer = Client(server, headers).post(path, json=CREDENTIALS)
+        assert (answer.status_code, answer.json()) == (403, {"error": "Forbidden"})
+
+    assert "set-cookie" not in answer.headers
+    assert Client(server, {"cookie": headers["cookie"]}).get("/api/session").status_code == 200
+    assert server.client().post("/api/login", json=CREDENTIALS).status_code == 200, "it is not counted either"
+
+
+def test_credentials_that_no_browser_adds_by_itself_work_from_everywhere(server: Server) -> None:
+    headers = {"authorization": f"Bearer {ROOT_TOKEN}", "sec-fetch-site": "cross-site"}
+    assert Client(server, headers).get("/api/generate").status_code == 200
+
+
+@ANOTHER_SITE
+def test_reading_by_a_link_from_another_site_goes_on(server: Server, site: str) -> None:
+    cookie = f"iding-session={server.token(server.actor(Role.USER))}"
+    assert Client(server, {"cookie": cookie, "sec-fetch-site": site}).get("/api/mailboxes").status_code == 200

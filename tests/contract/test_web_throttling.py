@@ -1,7 +1,5 @@
 """How often one may log in and create mailboxes."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
@@ -10,12 +8,6 @@ from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, MAILBOX_CREATES
 
 CREDENTIALS = {"username": ADMIN_NAME, "password": ADMIN_PASSWORD}
 TOO_MANY = (429, {"error": "Too Many Requests"})
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 def log_in_from(server: Server, address: str, username: str, password: str = "x") -> httpx.Response:
@@ -117,6 +109,30 @@ def test_ten_logins_a_minute_for_one_account_from_wherever(server: Server, name:
     assert log_in_from(server, "203.0.113.99", ADMIN_NAME, ADMIN_PASSWORD).status_code == 200
     server.clock.advance(1)
     assert log_in_from(server, "203.0.113.99", name, password).status_code in (200, 401)
+
+
+def test_others_cannot_keep_an_owner_from_logging_in_from_where_it_did_before(server: Server) -> None:
+    server.user("ann", password="right")
+    home, thief = "203.0.113.1", "198.51.100.1"
+    assert log_in_from(server, home, "ann", "right").status_code == 200
+    server.clock.advance(3600)
+    for _ in range(10):
+        assert log_in_from(server, thief, "ann", "guess").status_code == 401
+
+    assert log_in_from(server, home, " Ann ", "right").status_code == 200
+    assert log_in_from(server, "203.0.113.2", "ann", "right").status_code == 429
+
+    for _ in range(9):
+        assert log_in_from(server, home, "ann", "wrong").status_code == 401
+    assert log_in_from(server, home, "ann", "right").status_code == 429, "its own limit holds"
+
+
+def test_a_failed_login_makes_no_client_known(server: Server) -> None:
+    server.user("ann", password="right")
+    log_in_from(server, "203.0.113.1", "ann", "wrong")
+    for number in range(9):
+        log_in_from(server, f"198.51.100.{number}", "ann", "guess")
+    assert log_in_from(server, "203.0.113.1", "ann", "right").status_code == 429
 
 
 def test_logins_without_a_name_are_nobodys(server: Server) -> None:

@@ -20,12 +20,6 @@ BAD_REQUEST = (400, "Bad Request")
 CONFIGURED = "更新失败: 该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置，不能在此修改用户名、角色或密码"
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """For cases that leave nothing that matters to others."""

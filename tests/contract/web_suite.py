@@ -30,6 +30,7 @@ from tempmail.services.audit import AuditTrail
 from tempmail.services.bodies import Bodies
 from tempmail.services.extraction import Extractor
 from tempmail.services.mail import MailService
+from tempmail.services.mailbox_admin import MailboxAdmin
 from tempmail.services.mailboxes import MailboxService
 from tempmail.services.passwords import PasswordOptions, Passwords
 from tempmail.services.rules import RuleService
@@ -186,6 +187,7 @@ class Server:
         stack.callback(version.close)
         bodies = Bodies(store.spool, SpoolFiles(folder / "spool", self.clock), objects)
         access = Access(store.mail, store.mailboxes, clock=self.clock)
+        domains = ServedDomains(self._demo_domains if name == "demo" else DOMAINS)
         return Side(
             store,
             objects,
@@ -193,14 +195,13 @@ class Server:
             World(
                 MailboxService(
                     store.mailboxes,
-                    store.mailbox_logins,
                     access,
-                    ServedDomains(self._demo_domains if name == "demo" else DOMAINS),
-                    self.passwords,
+                    domains,
                     clock=self.clock,
                     claim_unowned=self._claim_unowned,
                     version=version,
                 ),
+                MailboxAdmin(store.mailboxes, store.mailbox_logins, access, domains, self.passwords, clock=self.clock),
                 MailService(store.mail, access, bodies, clock=self.clock, version=version),
                 UserService(store.users, store.mailboxes, self.passwords, clock=self.clock, admin_name=ADMIN_NAME),
             ),

@@ -16,8 +16,8 @@ _GUEST_PASSWORD = "look around"
 _PASSWORD = "a password of these tests"
 _MAILBOXES = ("test@example.com", "test1@example.com", "test2@example.com", "own@example.com")
 _KINDS = (
-    "mime-alternative",
     "mime-attachment",
+    "mime-alternative",
     "mime-related-inline-image",
     "charset-gb18030-four-byte",
     "nested-bounce-report",
@@ -46,6 +46,7 @@ def filled_api(folder: Path) -> Iterator[FilledApi]:
         running(
             folder,
             MAIL_DOMAIN=API_DOMAIN,
+            ADMIN_PASSWORD="correct horse",
             GUEST_PASSWORD=_GUEST_PASSWORD,
             SMTP_WORKERS=0,
             MAILBOX_CREATES_PER_MINUTE=100_000,
@@ -62,7 +63,8 @@ def filled_api(folder: Path) -> Iterator[FilledApi]:
         own = {"address": _MAILBOXES[0], "new_password": _PASSWORD}
         root.post("/api/mailboxes/toggle-login", json=own | {"can_login": True}).raise_for_status()
         root.post("/api/mailboxes/change-password", json=own).raise_for_status()
-        raws = [_CODE, *((MAILS / f"{kind}.eml").read_bytes() for kind in _KINDS)]
+        # The first has an attachment, which is the part that the documentation's example names.
+        raws = [*((MAILS / f"{kind}.eml").read_bytes() for kind in _KINDS), _CODE]
         for address in _MAILBOXES:
             for raw in raws:
                 assert server.deliver(raw, address).startswith("250")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.load import Load, check_kept
 from tests.faults.tmpfs import Tmpfs, tmpfs
-from tests.running import DOMAIN, Server, command, running, until
+from tests.running import ADMIN_PASSWORD, DOMAIN, Server, command, running, until
 from tests.smtp_client import SmtpClient, stuffed
 
 BOX = f"box@{DOMAIN}"
@@ -70,6 +70,22 @@ def test_a_disk_that_is_full_defers_mail_after_its_content_and_loses_none(disk: 
 
         until(lambda: client.deliver(raw, BOX).startswith("250"), "mail is taken again")
         _check_kept(server, disk, [*kept, raw])
+
+
+def test_accounts_still_log_in_on_a_full_disk(disk: Tmpfs) -> None:
+    admin, box = {"username": "admin", "password": ADMIN_PASSWORD}, {"username": BOX, "password": BOX}
+    with running(disk.inside, prefix=disk.prefix, DISK_MIN_FREE_BYTES=0) as server, server.connect() as client:
+        assert client.deliver(SMALL, BOX).startswith("250")
+        with server.client() as http:
+            assert http.post("/api/mailboxes/toggle-login", json={"address": BOX, "can_login": True}).status_code == 200
+            assert http.post("/api/login", json=admin).status_code == 200
+
+            disk.fill()
+            while _whole_dialogue(client, SMALL).startswith("250"):
+                pass
+
+            assert http.post("/api/login", json=admin).status_code == 200
+            assert http.post("/api/login", json=box).status_code == 200
 
 
 def test_a_disk_that_fills_up_again_and_again_under_load_loses_nothing_acknowledged(disk: Tmpfs) -> None:

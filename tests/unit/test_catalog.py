@@ -71,8 +71,8 @@ PLANS: dict[str, dict[str, set[str]]] = {
     "mailbox_lists.rows": {"mailboxes": {"rowid"}},
     "mailboxes.expired": {"mailboxes": {"mailboxes_by_expiry"}},
     "mailboxes.get": {"mailboxes": {"rowid"}},
-    "mailboxes.hold_owner": {"users": {"rowid"}},
-    "mailboxes.hold_without_login": {"mailboxes": {"sqlite_autoindex_mailboxes_1"}},
+    "users.lock": {"users": {"rowid"}},
+    "mailboxes.lock_without_login": {"mailboxes": {"sqlite_autoindex_mailboxes_1"}},
     "mailboxes.has_owner": {"user_mailboxes": {"user_mailboxes_by_mailbox"}},
     "mailboxes.toggle_pin": {"user_mailboxes": {"sqlite_autoindex_user_mailboxes_1"}},
     "mailboxes.link_pinned": {"users": {"rowid"}, "mailboxes": {"rowid"}},
@@ -93,9 +93,9 @@ PLANS: dict[str, dict[str, set[str]]] = {
     "mailbox_logins.set_password": {"mailboxes": {"rowid"}},
     "mailbox_logins.change_password": {"mailboxes": {"rowid"}},
     "mailbox_logins.upgrade_password": {"mailboxes": {"rowid"}},
-    "mailbox_logins.logged_in": {"mailboxes": {"rowid"}},
-    "mailbox_logins.allow": {"mailboxes": {"sqlite_autoindex_mailboxes_1"}},
-    "mailbox_logins.deny": {"mailboxes": {"sqlite_autoindex_mailboxes_1"}},
+    "mailbox_logins.record_login": {"mailboxes": {"rowid"}},
+    "mailbox_logins.allow": {"mailboxes": {"rowid"}},
+    "mailbox_logins.deny": {"mailboxes": {"rowid"}},
     "rules.version": {"versions": {"sqlite_autoindex_versions_1"}},
     "extractions.stale": {"messages": {"messages_by_extraction"}},
     "extractions.sharing": {"messages": {"messages_by_object"}},
@@ -118,6 +118,7 @@ PLANS: dict[str, dict[str, set[str]]] = {
     "tokens.page": {"api_tokens": {"rowid"}},
     "tokens.page_of_user": {"api_tokens": {"api_tokens_by_user"}},
     "tokens.revoke": {"api_tokens": {"rowid"}},
+    "tokens.record_use": {"api_tokens": {"rowid"}},
     "audit.page": {"audit_log": {"rowid"}},
     "audit.page_of_actor": {"audit_log": {"audit_log_by_actor"}},
     "audit.page_of_action": {"audit_log": {"audit_log_by_action"}},
@@ -234,6 +235,30 @@ def test_a_query_reads_no_table_in_full_and_does_not_sort(sql: sqlite3.Connectio
 @pytest.mark.parametrize("name", READS_A_WHOLE_TABLE)
 def test_a_query_excused_for_reading_a_table_in_full_does_so(sql: sqlite3.Connection, name: str) -> None:
     assert plan(sql, name).scanned
+
+
+def test_a_part_stands_in_each_query_that_asks_for_it() -> None:
+    text = (
+        "-- part: own\n-- Why.\nuser_id = :user_id\n\n-- name: a.x\nselect 1\nwhere {own};\n-- name: a.y\nselect {own}"
+    )
+    assert catalog.queries_in("a.sql", text) == [
+        ("a.x", "select 1\nwhere user_id = :user_id"),
+        ("a.y", "select user_id = :user_id"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("select 1;", "before the first", id="without a name"),
+        pytest.param("-- name: a.x\n-- What it returns.", r"a\.x is empty", id="without a statement"),
+        pytest.param("-- name: a.x\nselect {own};", "own", id="a part that is missing"),
+        pytest.param("-- part: own\nselect 1\n-- name: a.x\nselect 2;", "own", id="a part that is unused"),
+    ],
+)
+def test_a_malformed_file_is_refused_with_what_is_wrong(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        catalog.queries_in("a.sql", text)
 
 
 def test_a_query_over_many_rows_repeats_its_group_and_binds_in_the_order_of_the_text() -> None:

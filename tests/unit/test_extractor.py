@@ -20,7 +20,15 @@ from tempmail.domain.extraction import VERSION
 from tempmail.domain.rules import ExtractionRule, RuleDraft, extraction_version
 from tempmail.errors import StoreUnavailable
 from tempmail.ports import ExtractionRules
-from tempmail.services.extraction import NO_SUBJECT, OLDEST_CURRENT, RULES_S, Extractor, Finding
+from tempmail.services.extraction import (
+    MAX_SENDER_CHARS,
+    MAX_SUBJECT_CHARS,
+    NO_SUBJECT,
+    OLDEST_CURRENT,
+    RULES_S,
+    Extractor,
+    Finding,
+)
 from tests.builders import NOW, RAW, rule_draft
 
 MAIL = b"From: Pay <pay@bank.example>\r\nTo: a@one.example\r\nSubject: Hi\r\n\r\nToday's pass word: tulip\r\n"
@@ -234,3 +242,14 @@ def test_a_fault_in_a_search_costs_the_rules_and_not_the_mail(
 def test_the_fakes_here_are_what_the_port_asks_for() -> None:
     sources: list[ExtractionRules] = [NoRules(), LostRules()]
     assert [run(source.all()) for source in sources] == [(0, [])] * 2
+
+
+@pytest.mark.parametrize("extra", [0, 1, 100_000])
+def test_subject_and_sender_are_kept_up_to_a_bounded_length(extra: int) -> None:
+    subject = "s" * (MAX_SUBJECT_CHARS + extra)
+    sender = f"{'a' * (MAX_SENDER_CHARS + extra - len('@b.example'))}@b.example"
+
+    found = run(Extractor(NoRules(), FakeClock()).read(f"From: {sender}\r\nSubject: {subject}\r\n\r\n".encode()))
+
+    assert found.subject == subject[:MAX_SUBJECT_CHARS]
+    assert found.sender == sender[:MAX_SENDER_CHARS]

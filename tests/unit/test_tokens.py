@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from tempmail.domain.accounts import MAX_TOKEN_MAILBOXES
 from tempmail.domain.actor import Actor, Role, Scope
 from tempmail.domain.policy import ACTIONS, Reach, grant
-from tempmail.domain.tokens import MAX_ACTIONS, MAX_NAME_CHARS, check_name, check_scope, hash_of, new_secret
+from tempmail.domain.tokens import (
+    MAX_ACTIONS,
+    MAX_NAME_CHARS,
+    checked_name,
+    checked_scope,
+    hash_of,
+    is_secret,
+    new_secret,
+)
 from tempmail.errors import BadRequest, Forbidden
 
 USER = Actor(Role.USER, "ann", 7)
@@ -20,15 +28,15 @@ def test_a_secret_has_256_random_bits_and_its_hash_does_not_show_it() -> None:
     secret = new_secret(secrets.token_urlsafe)
 
     assert re.fullmatch(r"tm_[\w-]{43}", secret)
+    assert is_secret(secret)
     hashed = hash_of(secret)
-    assert hashed is not None
     assert secret not in hashed
     assert hash_of(secret) == hashed != hash_of(new_secret(secrets.token_urlsafe))
 
 
 @pytest.mark.parametrize("text", ["", "tm_", "tm_" + "a" * 42, "tm_" + "a" * 44, "xx_" + "a" * 43, "tm_" + "é" * 43])
-def test_what_has_not_the_form_of_a_secret_has_no_hash(text: str) -> None:
-    assert hash_of(text) is None
+def test_what_has_not_the_form_of_a_secret_is_none(text: str) -> None:
+    assert not is_secret(text)
 
 
 @given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
@@ -65,34 +73,50 @@ def test_no_token_manages_tokens_however_wide_it_is(action: str) -> None:
     assert not ACTIONS[action].by_token
 
 
+@pytest.mark.parametrize("action", ["user.create", "user.update", "user.delete", "audit.read", "extraction.rules"])
+def test_a_token_for_certain_mailboxes_does_nothing_beyond_mailboxes(action: str) -> None:
+    admin = Actor(Role.STRICT_ADMIN, "admin", 1)
+    narrow = Actor(Role.STRICT_ADMIN, "admin", 1, token_id=1, scope=Scope(("*",), ("qa-*@example.com",)))
+    wide = Actor(Role.STRICT_ADMIN, "admin", 1, token_id=1, scope=Scope(("*",)))
+
+    assert grant(wide, action).reach is Reach.ALL
+    with pytest.raises(Forbidden, match="certain mailboxes"):
+        grant(narrow, action)
+    assert checked_scope(admin, [action], []) == Scope((action,))
+    with pytest.raises(BadRequest, match="nothing that you may do"):
+        checked_scope(admin, [action], ["qa-*@example.com"])
+
+
 def test_a_scope_is_kept_without_repeats_and_in_lower_case() -> None:
-    assert check_scope(USER, ["mail.*", "mail.*"], [" QA-*@Example.com "]) == Scope(("mail.*",), ("qa-*@example.com",))
+    assert checked_scope(USER, ["mail.*", "mail.*"], [" QA-*@Example.com "]) == Scope(
+        ("mail.*",), ("qa-*@example.com",)
+    )
 
 
 @pytest.mark.parametrize("pattern", ["", "no.such", "audit.*", "token.create", "MAIL.LIST", "mail.list ", "*" * 65])
 def test_a_pattern_that_allows_its_maker_nothing_is_refused(pattern: str) -> None:
     with pytest.raises(BadRequest, match="nothing that you may do"):
-        check_scope(USER, [pattern], [])
+        checked_scope(USER, [pattern], [])
 
 
 @pytest.mark.parametrize("pattern", ["", "a b@example.com", "a@b@c", "a'@example.com", "é@example.com", "a" * 321])
 def test_a_mailbox_pattern_that_fits_no_address_is_refused(pattern: str) -> None:
     with pytest.raises(BadRequest, match="mailboxes"):
-        check_scope(USER, ["*"], [pattern])
+        checked_scope(USER, ["*"], [pattern])
 
 
 def test_the_numbers_of_patterns_are_bounded() -> None:
     actions = ["mail" + "*" * n for n in range(1, MAX_ACTIONS + 2)]
     boxes = [f"{n}@example.com" for n in range(MAX_TOKEN_MAILBOXES + 1)]
 
-    assert len(check_scope(USER, actions[:-1], boxes[:-1]).actions) == MAX_ACTIONS
+    assert len(checked_scope(USER, actions[:-1], boxes[:-1]).actions) == MAX_ACTIONS
     for too_many in ((actions, []), ([], []), (["*"], boxes)):
         with pytest.raises(BadRequest):
-            check_scope(USER, *too_many)
+            checked_scope(USER, *too_many)
 
 
 def test_a_name_is_trimmed_and_bounded() -> None:
-    assert check_name(f" {'n' * MAX_NAME_CHARS} ") == "n" * MAX_NAME_CHARS
+    assert checked_name(f" {'n' * MAX_NAME_CHARS} ") == "n" * MAX_NAME_CHARS
     for bad in ("", "  ", "n" * (MAX_NAME_CHARS + 1), "a\nb"):
         with pytest.raises(BadRequest):
-            check_name(bad)
+            checked_name(bad)

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.adapters.sql.script import Database, Query, Script, one, record
 from tempmail.domain.accounts import AuditEntry
 
 _COLUMNS = tuple(column.name for column in fields(AuditEntry) if column.name != "id")
@@ -29,7 +29,7 @@ class SqlAudit:
                 query, params["action"] = "audit.page_of_action", action
             case _:
                 query, params["actor"], params["action"] = "audit.page_of_actor_and_action", actor, action
-        return [_entry(row) for row in await self._database.read(one(query, params))]
+        return [record(AuditEntry, row) for row in await self._database.read(one(query, params))]
 
     async def delete_before(self, cutoff: str, *, keep: int, limit: int) -> int:
         return await self._database.write(_delete_before(cutoff, keep, limit))
@@ -42,17 +42,3 @@ def _delete_before(cutoff: str, keep: int, limit: int) -> Script[int]:
     if up_to <= 0:
         return 0
     return len((yield Query("audit.delete_up_to", {"id": up_to, "limit": limit})))
-
-
-def _entry(row: Row) -> AuditEntry:
-    return AuditEntry(
-        at=row["at"],
-        actor=row["actor"],
-        role=row["role"],
-        action=row["action"],
-        target=row["target"],
-        address=row["address"],
-        status=row["status"],
-        request_id=row["request_id"],
-        id=row["id"],
-    )

@@ -6,6 +6,11 @@
 
 One text serves SQLite and PostgreSQL: lower-case names, `:name` parameters, `on conflict`, `returning`; times, ids and
 flags come from Python.
+
+What several queries of a file share may stand once, as a part, and in each of them as `{its_name}`:
+
+    -- part: own_mailboxes
+    select mailbox_id from user_mailboxes where user_id = :user_id
 """
 
 import functools
@@ -15,7 +20,8 @@ from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 
-_NAME = re.compile(r"^-- name: ([a-z_]+\.[a-z_]+)\s*$")
+_TITLE = re.compile(r"^-- (?:name: ([a-z_]+\.[a-z_]+)|part: ([a-z_]+))\s*$")
+_PART = re.compile(r"\{([a-z_]+)\}")
 _GROUP = re.compile(r"\bvalues\s*(\([^()]*\))")
 _PARAMETER = re.compile(r":([a-z_]+)")
 
@@ -41,15 +47,40 @@ class Repeated:
 
 @functools.cache
 def load() -> Mapping[str, str]:
-    """Query name → SQL text, comments stripped. Raises ValueError where a file is malformed or a name taken twice."""
+    """Query name → SQL text, comments stripped, parts filled in. Raises ValueError where a file is malformed or a name
+    taken twice."""
     queries: dict[str, str] = {}
     for file in sorted(resources.files(__package__).joinpath("queries").iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
-            for name, text in _split(file.name, file.read_text("utf-8")):
+            for name, text in queries_in(file.name, file.read_text("utf-8")):
                 if name in queries:
                     raise ValueError(f"{file.name}: query {name} is defined twice")
                 queries[name] = text
     return MappingProxyType(queries)
+
+
+def queries_in(file_name: str, text: str) -> list[tuple[str, str]]:
+    """(name, SQL) of each query in a file's `text`, in its order. Raises ValueError for a statement without a
+    name, a name without a statement, and a part that is missing or unused."""
+    found: list[tuple[str | None, str | None, list[str]]] = []
+    for line in text.splitlines():
+        if match := _TITLE.match(line):
+            found.append((match[1], match[2], []))
+        elif line.startswith("--") or not line.strip():
+            continue
+        elif not found:
+            raise ValueError(f"{file_name}: a statement stands before the first '-- name:' line")
+        else:
+            found[-1][2].append(line)
+    for name, part, lines in found:
+        if not lines:
+            raise ValueError(f"{file_name}: {name or part} is empty")
+    parts = {part: "\n".join(lines) for _, part, lines in found if part is not None}
+    queries = [(name, "\n".join(lines).rstrip(";")) for name, _, lines in found if name is not None]
+    asked = {part for _, query in queries for part in _PART.findall(query)}
+    if asked != parts.keys():
+        raise ValueError(f"{file_name}: missing or unused parts: {', '.join(sorted(asked ^ parts.keys()))}")
+    return [(name, _PART.sub(lambda match: parts[match[1]], query)) for name, query in queries]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -64,20 +95,3 @@ def repeated(text: str, count: int) -> Repeated:
         _PARAMETER.sub("?", before + ", ".join([group] * count) + after),
         *(tuple(_PARAMETER.findall(part)) for part in (before, group, after)),
     )
-
-
-def _split(file_name: str, text: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, list[str]]] = []
-    for line in text.splitlines():
-        if match := _NAME.match(line):
-            found.append((match.group(1), []))
-        elif line.startswith("--") or not line.strip():
-            continue
-        elif not found:
-            raise ValueError(f"{file_name}: a statement stands before the first '-- name:' line")
-        else:
-            found[-1][1].append(line)
-    for name, lines in found:
-        if not lines:
-            raise ValueError(f"{file_name}: query {name} is empty")
-    return [(name, "\n".join(lines).rstrip(";")) for name, lines in found]

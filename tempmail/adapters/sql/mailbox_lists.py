@@ -8,7 +8,7 @@ filters.
 
 from dataclasses import dataclass
 
-from tempmail.adapters.sql.script import Query, QueryMany, Row, Rows, Script
+from tempmail.adapters.sql.script import Query, QueryMany, Rows, Script, record
 from tempmail.domain.accounts import MAX_TOKEN_MAILBOXES
 from tempmail.domain.address import MAX_ADDRESS_LENGTH
 from tempmail.domain.messages import MailboxFilter, MailboxListing, MailboxPage
@@ -70,8 +70,10 @@ def page(criteria: MailboxFilter, limit: int, offset: int) -> Script[MailboxPage
         pinned, others, total = yield from _searched(wanted, criteria.pinned_by, limit, offset)
     found = yield QueryMany("mailbox_lists.rows", [{"id": id_} for id_ in (*pinned, *others)])
     rows = {row["id"]: row for row in found}
-    items = [_listing(rows[id_], is_pinned=1) for id_ in pinned] + [_listing(rows[id_], is_pinned=0) for id_ in others]
-    return MailboxPage(tuple(items), total)
+    listed = [(id_, 1) for id_ in pinned] + [(id_, 0) for id_ in others]
+    return MailboxPage(
+        tuple(record(MailboxListing, rows[id_], is_pinned=is_pinned) for id_, is_pinned in listed), total
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,16 +235,3 @@ def _total(wanted: _Wanted) -> Script[int]:
 
 def _ids(rows: Rows) -> list[int]:
     return [row["id"] for row in rows]
-
-
-def _listing(row: Row, *, is_pinned: int) -> MailboxListing:
-    return MailboxListing(
-        id=row["id"],
-        address=row["address"],
-        created_at=row["created_at"],
-        is_pinned=is_pinned,
-        password_is_default=row["password_is_default"],
-        can_login=row["can_login"],
-        forward_to=row["forward_to"],
-        is_favorite=row["is_favorite"],
-    )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tempmail.adapters.sql import mailbox_lists
 from tempmail.adapters.sql.deleting import CHUNK, delete_from_mailbox
-from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.adapters.sql.script import Database, Query, Row, Script, one, record
 from tempmail.domain.address import split_address
 from tempmail.domain.messages import Mailbox, MailboxFilter, MailboxPage
 from tempmail.errors import NotFound, QuotaReached
@@ -116,27 +116,27 @@ def _create_new(
     if row is None:
         return None
     if within_limit and owner_id is not None:
-        yield from check_room(owner_id)
+        yield from check_quota(owner_id)
     yield from _link(row, owner_id, now)
     return _mailbox(row)
 
 
-def check_room(user_id: int) -> Script[None]:
+def check_quota(user_id: int) -> Script[None]:
     """Raises `QuotaReached` where the user has as many mailboxes as its limit allows (0: none at all), `NotFound` for a
     user that is gone. Until the transaction ends, nobody else links a mailbox within that user's limit."""
-    held = yield Query("mailboxes.hold_owner", {"user_id": user_id})
-    if not held:
+    locked = yield Query("users.lock", {"id": user_id})
+    if not locked:
         raise NotFound("用户不存在")
-    if int(held[0]["mailbox_count"]) >= int(held[0]["mailbox_limit"]):
+    if int(locked[0]["mailbox_count"]) >= int(locked[0]["mailbox_limit"]):
         raise QuotaReached("the user has as many mailboxes as it may have")
 
 
 def _claim_unowned(address: str, now: str, owner_id: int) -> Script[bool]:
-    held = yield Query("mailboxes.hold_without_login", {"address": address})
-    if not held or (yield Query("mailboxes.has_owner", {"mailbox_id": int(held[0]["id"])})):
+    locked = yield Query("mailboxes.lock_without_login", {"address": address})
+    if not locked or (yield Query("mailboxes.has_owner", {"mailbox_id": int(locked[0]["id"])})):
         return False
-    yield from check_room(owner_id)
-    yield from _link(held[0], owner_id, now)
+    yield from check_quota(owner_id)
+    yield from _link(locked[0], owner_id, now)
     return True
 
 
@@ -190,12 +190,5 @@ def _delete(mailbox_id: int, now: str) -> Script[tuple[int, bool]]:
 
 
 def _mailbox(row: Row) -> Mailbox:
-    return Mailbox(
-        id=row["id"],
-        address=row["address"],
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        can_login=row["can_login"] or 0,
-        is_favorite=row["is_favorite"] or 0,
-        forward_to=row["forward_to"],
-    )
+    """Imported rows may leave the flags open."""
+    return record(Mailbox, row, can_login=row["can_login"] or 0, is_favorite=row["is_favorite"] or 0)

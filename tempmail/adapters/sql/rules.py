@@ -1,6 +1,8 @@
 """Extraction rules in SQL: implements `ports.ExtractionRules`."""
 
-from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from dataclasses import asdict
+
+from tempmail.adapters.sql.script import Database, Query, Row, Script, one, record
 from tempmail.domain.rules import ExtractionRule, RuleDraft
 from tempmail.errors import Conflict
 
@@ -57,47 +59,14 @@ def _remove(rule_id: int) -> Script[bool]:
 
 
 def _params(draft: RuleDraft) -> dict[str, object]:
-    return {
-        "name": draft.name,
-        "kind": draft.kind,
-        "pattern": draft.pattern,
-        "sender": draft.sender,
-        "recipient_domain": draft.recipient_domain,
-        "field": draft.field,
-        "priority": draft.priority,
-        "enabled": int(draft.enabled),
-    }
+    return {**asdict(draft), "enabled": int(draft.enabled)}
 
 
 def _made(draft: RuleDraft, rule_id: int, *, version: int, created_at: str, updated_at: str) -> ExtractionRule:
-    return ExtractionRule(
-        name=draft.name,
-        kind=draft.kind,
-        pattern=draft.pattern,
-        sender=draft.sender,
-        recipient_domain=draft.recipient_domain,
-        field=draft.field,
-        priority=draft.priority,
-        enabled=draft.enabled,
-        id=rule_id,
-        version=version,
-        created_at=created_at,
-        updated_at=updated_at,
-    )
+    # A draft may be a stored rule with changes: of its own id, version and stamps none counts here.
+    stored = {"id": rule_id, "version": version, "created_at": created_at, "updated_at": updated_at}
+    return ExtractionRule(**(asdict(draft) | stored))
 
 
 def _rule(row: Row) -> ExtractionRule:
-    return ExtractionRule(
-        name=row["name"],
-        kind=row["kind"],
-        pattern=row["pattern"],
-        sender=row["sender"],
-        recipient_domain=row["recipient_domain"],
-        field=row["field"],
-        priority=row["priority"],
-        enabled=bool(row["enabled"]),
-        id=row["id"],
-        version=row["version"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
+    return record(ExtractionRule, row, enabled=bool(row["enabled"]))

@@ -1,8 +1,6 @@
 """Which sessions hold, in SQL: implements `ports.Sessions`."""
 
-from tempmail.adapters.sql.mailbox_logins import mailbox_login
-from tempmail.adapters.sql.script import Database, Query, Script, one
-from tempmail.adapters.sql.users import user_of
+from tempmail.adapters.sql.script import Database, Query, Script, one, record
 from tempmail.domain.accounts import MailboxLogin, User
 
 
@@ -18,11 +16,11 @@ class SqlSessions:
 
     async def user(self, jti: str, user_id: int) -> User | None:
         rows = await self._database.read(one("sessions.user", {"jti": jti, "user_id": user_id}))
-        return user_of(rows[0]) if rows else None
+        return record(User, rows[0]) if rows else None
 
     async def mailbox(self, jti: str, mailbox_id: int) -> MailboxLogin | None:
         rows = await self._database.read(one("sessions.mailbox", {"jti": jti, "mailbox_id": mailbox_id}))
-        return mailbox_login(rows[0]) if rows else None
+        return record(MailboxLogin, rows[0]) if rows else None
 
 
 def _revoke(jti: str, expires_at: str, now: str) -> Script[None]:

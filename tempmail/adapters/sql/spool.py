@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tempmail.adapters.sql.script import Database, Query, QueryMany, Row, Script, one
+from tempmail.adapters.sql.script import Database, Query, QueryMany, Script, one, record
 from tempmail.ports import PendingDelete, SpoolEntry
 
 _ERROR_LENGTH = 500
@@ -24,7 +24,7 @@ class SqlSpool:
 
     async def body(self, key: str) -> SpoolEntry | None:
         rows = await self._database.read(one("spool.find", {"object_key": key}))
-        return _entry(rows[0], rows[0]["body"]) if rows else None
+        return record(SpoolEntry, rows[0]) if rows else None
 
     async def size(self) -> tuple[int, int]:
         rows = await self._database.read(one("spool.size"))
@@ -62,7 +62,9 @@ def _claim(now: str, until: str, limit: int, max_bytes: int) -> Script[list[Spoo
     rows = yield QueryMany("spool.claim", [{"id": id_} for id_ in chosen], {"now": now, "until": until})
     in_database = [{"spool_id": row["id"]} for row in rows if row["file_name"] is None]
     bodies = {row["spool_id"]: row["body"] for row in (yield QueryMany("spool.bodies", in_database))}
-    claimed = {row["id"]: _entry(row, bodies[row["id"]] if row["file_name"] is None else None) for row in rows}
+    claimed = {
+        row["id"]: record(SpoolEntry, row, body=bodies[row["id"]] if row["file_name"] is None else None) for row in rows
+    }
     return [claimed[id_] for id_ in chosen if id_ in claimed]
 
 
@@ -89,13 +91,3 @@ def _claim_deletes(now: str, until: str, limit: int) -> Script[list[PendingDelet
 def _finish_deletes(keys: Sequence[str]) -> Script[None]:
     for key in keys:
         yield Query("object_deletes.finish", {"object_key": key})
-
-
-def _entry(row: Row, body: bytes | None) -> SpoolEntry:
-    return SpoolEntry(
-        object_key=row["object_key"],
-        size_bytes=row["size_bytes"],
-        body=body,
-        file_name=row["file_name"],
-        attempts=row["attempts"],
-    )

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from tempmail.adapters.sql.script import Database, Query, Row, Script, one
+from tempmail.adapters.sql.script import Database, Query, Row, Script, one, record
 from tempmail.domain.accounts import ApiToken, User
 from tempmail.errors import QuotaReached
 
@@ -31,8 +31,8 @@ class SqlTokens:
         # No row has the id 0, so it can stand for "anybody's".
         return bool(await self._database.write(one("tokens.revoke", {"id": token_id, "user_id": user_id or 0})))
 
-    async def used(self, token_id: int, *, now: str) -> None:
-        await self._database.write(one("tokens.used", {"id": token_id, "now": now}))
+    async def record_use(self, token_id: int, *, now: str) -> None:
+        await self._database.write(one("tokens.record_use", {"id": token_id, "now": now}))
 
 
 def _add(token: ApiToken, secret_hash: str, limit: int) -> Script[ApiToken]:
@@ -49,32 +49,17 @@ def _add(token: ApiToken, secret_hash: str, limit: int) -> Script[ApiToken]:
             "mailboxes": json.dumps(token.mailboxes),
             "created_at": token.created_at,
             "expires_at": token.expires_at,
+            "for_admin": token.for_admin,
         },
     )
     return replace(token, id=int(rows[0]["id"]))
 
 
 def _token(row: Row) -> ApiToken:
-    return ApiToken(
-        id=row["id"],
-        user_id=row["user_id"],
-        name=row["name"],
-        actions=tuple(json.loads(row["actions"])),
-        mailboxes=tuple(json.loads(row["mailboxes"])),
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        last_used_at=row["last_used_at"],
+    return record(
+        ApiToken, row, actions=tuple(json.loads(row["actions"])), mailboxes=tuple(json.loads(row["mailboxes"]))
     )
 
 
 def _owner(row: Row) -> User:
-    return User(
-        id=row["user_id"],
-        username=row["username"],
-        role=row["role"],
-        can_send=row["can_send"],
-        mailbox_limit=row["mailbox_limit"],
-        created_at=row["user_created_at"],
-        password_hash=row["password_hash"],
-        session_epoch=row["session_epoch"],
-    )
+    return record(User, row, id=row["user_id"], created_at=row["user_created_at"])

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from tempmail.adapters.sql.mailboxes import check_room, find_or_create
-from tempmail.adapters.sql.script import Database, Query, Row, Rows, Script, one
+from tempmail.adapters.sql.mailboxes import check_quota, find_or_create
+from tempmail.adapters.sql.script import Database, Query, Rows, Script, one, record
 from tempmail.domain.accounts import NewUser, User, UserChange, UserListing, UserMailbox, UserPage
 from tempmail.errors import Conflict, NotFound, QuotaReached
 
@@ -40,7 +40,7 @@ class SqlUsers:
 
     async def mailboxes(self, user_id: int, *, limit: int) -> list[UserMailbox]:
         rows = await self._database.read(one("users.mailboxes", {"user_id": user_id, "limit": limit}))
-        return [UserMailbox(row["address"], row["created_at"], row["is_pinned"], row["can_login"]) for row in rows]
+        return [record(UserMailbox, row) for row in rows]
 
     async def assign(self, user_id: int, address: str, *, now: str, within_limit: bool = True) -> None:
         await self._database.write(_assign(user_id, address.lower(), now, within_limit))
@@ -49,27 +49,13 @@ class SqlUsers:
         params = {"user_id": user_id, "mailbox_id": mailbox_id}
         return bool(await self._database.write(one("users.unassign", params)))
 
-    async def used(self, user_id: int) -> int:
+    async def mailbox_count(self, user_id: int) -> int:
         rows = await self._database.read(one("mailbox_lists.own_count", {"user_id": user_id}))
         return int(rows[0]["total"]) if rows else 0
 
 
-def user_of(row: Row) -> User:
-    """The record of a row that has all its columns by name."""
-    return User(
-        id=row["id"],
-        username=row["username"],
-        role=row["role"],
-        can_send=row["can_send"],
-        mailbox_limit=row["mailbox_limit"],
-        created_at=row["created_at"],
-        password_hash=row["password_hash"],
-        session_epoch=row["session_epoch"],
-    )
-
-
 def _first(rows: Rows) -> User | None:
-    return user_of(rows[0]) if rows else None
+    return record(User, rows[0]) if rows else None
 
 
 def _ensure_admin(username: str, now: str) -> Script[int]:
@@ -86,27 +72,15 @@ def _add(user: NewUser, now: str, limit: int) -> Script[User]:
     count = yield Query("users.count")
     if int(count[0]["users"]) > limit:
         raise QuotaReached(f"there are {limit} users already, which is the most")
-    return user_of(rows[0])
+    return record(User, rows[0])
 
 
 def _page(name: str, limit: int, offset: int) -> Script[UserPage]:
     rows = yield Query(name, {"limit": limit, "offset": offset})
     totals = (yield Query("users.totals"))[0]
     mailboxes = yield Query("mailboxes.total")
-    listed = tuple(
-        UserListing(
-            id=row["id"],
-            username=row["username"],
-            role=row["role"],
-            mailbox_limit=row["mailbox_limit"],
-            can_send=row["can_send"],
-            created_at=row["created_at"],
-            mailbox_count=row["mailbox_count"],
-        )
-        for row in rows
-    )
     return UserPage(
-        listed,
+        tuple(record(UserListing, row) for row in rows),
         total=int(totals["total"]),
         total_mailboxes=int(mailboxes[0]["total"]),
         admin_count=int(totals["admin_count"]),
@@ -122,5 +96,5 @@ def _assign(user_id: int, address: str, now: str, within_limit: bool) -> Script[
     if (yield Query("mailboxes.is_linked", link)):
         return
     if within_limit:
-        yield from check_room(user_id)
+        yield from check_quota(user_id)
     yield Query("mailboxes.link", {**link, "now": now})

@@ -5,7 +5,8 @@ from tempmail.web.endpoints import (
     audit,
     extraction,
     mail,
-    mailbox_admin,
+    mailbox_batches,
+    mailbox_logins,
     mailbox_settings,
     mailboxes,
     messages,
@@ -14,6 +15,7 @@ from tempmail.web.endpoints import (
     server,
     session,
     tokens,
+    user_mailboxes,
     users,
 )
 
@@ -22,7 +24,9 @@ ALL: tuple[Endpoint, ...] = (
     *messages.ENDPOINTS,
     *mailboxes.ENDPOINTS,
     *mailbox_settings.ENDPOINTS,
-    *mailbox_admin.ENDPOINTS,
+    *mailbox_logins.ENDPOINTS,
+    *mailbox_batches.ENDPOINTS,
+    *user_mailboxes.ENDPOINTS,
     *users.ENDPOINTS,
     *session.ENDPOINTS,
     *own_password.ENDPOINTS,

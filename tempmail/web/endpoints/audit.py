@@ -6,8 +6,7 @@ from msgspec import Meta, Struct
 
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, endpoint
-
-_MAX_ID = 2**53 - 1
+from tempmail.web.fields import MAX_ID, Stamp
 
 
 class AuditQuery(Struct):
@@ -17,7 +16,7 @@ class AuditQuery(Struct):
             Meta(
                 description="Only entries with a lower id: the last one of the page before",
                 ge=0,
-                le=_MAX_ID,
+                le=MAX_ID,
                 examples=[813],
             ),
         ]
@@ -32,7 +31,7 @@ class AuditItem(Struct):
     """One call, and how it ended."""
 
     id: Annotated[int, Meta(description="Grows with time", examples=[812])]
-    at: Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 12:00:00"])]
+    at: Stamp
     actor: Annotated[
         str,
         Meta(description="Username or address; for a failed login the name that was tried", examples=["admin"]),

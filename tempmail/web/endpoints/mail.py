@@ -13,15 +13,13 @@ from tempmail.errors import BadRequest
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Raw, Refusal, endpoint
 from tempmail.web.endpoints.extraction import RAW_MAIL
+from tempmail.web.fields import MAX_ID, Done, Stamp
 from tempmail.web.lenient import whole
-
-_MAX_ID = 2**53 - 1  # the largest that every JSON reader holds exactly
 
 MessageId = Annotated[int, Meta(description="Id of the mail; grows in order of receipt, never reused", examples=[1])]
 Sender = Annotated[str, Meta(description="Address of the sender", examples=["sender@example.com"])]
 ToAddrs = Annotated[str, Meta(description="The recipient as received", examples=["recipient@example.com"])]
 Subject = Annotated[str, Meta(description="The subject, decoded", examples=["邮件主题"])]
-ReceivedAt = Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 12:00:00"])]
 IsRead = Annotated[int, Meta(description="1: was opened", examples=[0])]
 Preview = Annotated[str | None, Meta(description="The beginning of the text", examples=["邮件内容预览..."])]
 Html = Annotated[
@@ -40,6 +38,18 @@ class MailListQuery(Struct):
         ),
     ] = ""
     limit: Annotated[int, Meta(description="How many to answer", ge=1, le=50, examples=[20])] = 20
+    before: (
+        Annotated[
+            int,
+            Meta(
+                description="Only mails with a lower id: that of the last one on the page before",
+                ge=0,
+                le=MAX_ID,
+                examples=[812],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class MailItem(Struct):
@@ -49,7 +59,7 @@ class MailItem(Struct):
     sender: Sender
     to_addrs: ToAddrs
     subject: Subject
-    received_at: ReceivedAt
+    received_at: Stamp
     is_read: IsRead
     preview: Preview
     verification_code: Code
@@ -70,7 +80,7 @@ class MailRow(Struct):
     preview: Preview
     r2_bucket: Annotated[str, Meta(description="Where the raw mail is kept", examples=["mail-eml"])]
     r2_object_key: Annotated[str, Meta(description="Its key", examples=["2024/01/01/test@example.com/120000-id.eml"])]
-    received_at: ReceivedAt
+    received_at: Stamp
     is_read: IsRead
 
 
@@ -106,7 +116,7 @@ class MailDetail(MailRow):
 
 
 class MailPath(Struct):
-    id: Annotated[int, Meta(description="Id of the mail", ge=0, le=_MAX_ID, examples=[1])] = 0
+    id: Annotated[int, Meta(description="Id of the mail", ge=0, le=MAX_ID, examples=[1])] = 0
 
 
 class MailboxQuery(Struct):
@@ -118,7 +128,7 @@ class MailboxQuery(Struct):
 class MailDeleted(Struct):
     """The mail is gone."""
 
-    success: Annotated[bool, Meta(description="Always true", examples=[True])]
+    success: Done
     deleted: Annotated[bool, Meta(description="False: it went in the meantime", examples=[True])]
     message: Annotated[str, Meta(description="For people", examples=["邮件已删除"])]
 
@@ -126,7 +136,7 @@ class MailDeleted(Struct):
 class Cleared(Struct, rename="camel"):
     """The mailbox is empty."""
 
-    success: Annotated[bool, Meta(description="Always true", examples=[True])]
+    success: Done
     deleted_count: Annotated[int, Meta(description="How many mails went", examples=[5])]
 
 
@@ -139,23 +149,24 @@ class Cleared(Struct, rename="camel"):
 async def list_mail(call: Call, query: MailListQuery) -> list[MailItem]:
     """List a mailbox's mail, newest first.
 
-    An unknown mailbox has no mail. A mailbox login sees the last 24 hours. Nothing is marked read.
+    An unknown mailbox has no mail. Older mail is on the pages that `before` leads to. A mailbox login sees the last 24
+    hours. Nothing is marked read.
     """
     address = address_in(query.mailbox) or call.grant.actor.mailbox_address
     if not address:
         raise BadRequest("缺少 mailbox 参数")
     return [
         MailItem(
-            row.id,
-            row.sender,
-            row.to_addrs,
-            row.subject,
-            row.received_at,
-            row.is_read,
-            row.preview,
-            row.verification_code,
+            id=row.id,
+            sender=row.sender,
+            to_addrs=row.to_addrs,
+            subject=row.subject,
+            received_at=row.received_at,
+            is_read=row.is_read,
+            preview=row.preview,
+            verification_code=row.verification_code,
         )
-        for row in await call.world.mail.latest(call.grant, address, limit=query.limit)
+        for row in await call.world.mail.latest(call.grant, address, limit=query.limit, before_id=query.before)
     ]
 
 
@@ -166,7 +177,7 @@ async def batch(call: Call, query: BatchQuery) -> list[MailRow]:
     Ids that do not exist are left out; one that is not the caller's refuses all. Nothing is marked read.
     """
     numbers = (whole(text) or 0 for text in query.ids.split(","))
-    ids = [number for number in numbers if 0 < number <= _MAX_ID]
+    ids = [number for number in numbers if 0 < number <= MAX_ID]
     return [MailRow(**_row(message)) for message in await call.world.mail.batch(call.grant, ids)]
 
 

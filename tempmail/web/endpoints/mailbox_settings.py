@@ -4,16 +4,21 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct
 
+from tempmail.domain.address import normalized_address
 from tempmail.errors import BadRequest
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
+from tempmail.web.fields import MALFORMED, NO_ADDRESS, NO_MAILBOX, Done, required_address
 from tempmail.web.lenient import truthy
 
-MAX_ID = 2**63 - 1
+MAX_STORED_ID = 2**63 - 1
+"""The largest id that the store can look for: such a mailbox is unknown, not a bad request."""
 
 Address = Annotated[str, Meta(description="The mailbox's address", examples=["test@example.com"])]
-MailboxId = Annotated[int, Meta(description="The mailbox's id", le=MAX_ID, examples=[1])]
-NeededId = Annotated[int, Meta(description="The mailbox's id", le=MAX_ID, examples=[1], extra={"required": True})]
+MailboxId = Annotated[int, Meta(description="The mailbox's id", le=MAX_STORED_ID, examples=[1])]
+NeededId = Annotated[
+    int, Meta(description="The mailbox's id", le=MAX_STORED_ID, examples=[1], extra={"required": True})
+]
 ForwardTo = Annotated[
     str | None,
     Meta(
@@ -25,10 +30,10 @@ Forwarding = Annotated[str | None, Meta(description="Where mail is forwarded to 
 IsFavorite = Annotated[int, Meta(description="1: a favourite now", examples=[1])]
 
 _BY_ID = (
-    Refusal(400, "Bad Request"),
+    MALFORMED,
     Refusal(400, "缺少有效的邮箱 ID"),
     Refusal(403, "无权限操作此邮箱"),
-    Refusal(404, "邮箱不存在"),
+    NO_MAILBOX,
 )
 
 
@@ -61,7 +66,7 @@ class AddressBody(Struct):
 class Pinned(Struct):
     """Whether it is pinned now."""
 
-    success: Annotated[bool, Meta(description="Always true", examples=[True])]
+    success: Done
     pinned: Annotated[bool, Meta(description="Whether it is pinned now", examples=[True])]
     is_pinned: Annotated[int, Meta(description="The same as 0 or 1", examples=[1])]
 
@@ -76,7 +81,7 @@ class ForwardBody(Struct):
 class Forwarded(Struct):
     """Where it is forwarded to now."""
 
-    success: Annotated[bool, Meta(description="Always true", examples=[True])]
+    success: Done
     mailbox_id: MailboxId
     forward_to: Forwarding
 
@@ -98,7 +103,7 @@ class FavoriteBody(Struct):
 class Favorite(Struct):
     """Whether it is a favourite now."""
 
-    success: Annotated[bool, Meta(description="Always true", examples=[True])]
+    success: Done
     mailbox_id: MailboxId
     is_favorite: IsFavorite
 
@@ -115,7 +120,7 @@ async def mailbox_info(call: Call, query: InfoQuery) -> MailboxInfo:
     For the highest administrator an address without a mailbox has the id null; for others it is refused like one that
     is not theirs.
     """
-    address = query.address.strip().lower()
+    address = normalized_address(query.address)
     if not address:
         raise BadRequest("缺少邮箱地址")
     mailbox = await call.world.mailboxes.info(call.grant, address)
@@ -135,7 +140,7 @@ async def mailbox_info(call: Call, query: InfoQuery) -> MailboxInfo:
     action="mailbox.pin",
     tag="Mailboxes",
     form=True,
-    errors=(Refusal(400, "缺少 address 参数"), Refusal(401, "未登录"), Refusal(404, "邮箱不存在")),
+    errors=(NO_ADDRESS, Refusal(401, "未登录"), NO_MAILBOX),
 )
 async def pin(call: Call, query: NamedMailbox, body: AddressBody) -> Pinned:
     """Pin a mailbox for oneself, or take the pin away.
@@ -181,10 +186,7 @@ async def favorite(call: Call, body: FavoriteBody) -> Favorite:
 
 def named_address(query: NamedMailbox, body: AddressBody) -> str:
     """The address in lower case. Raises `BadRequest` where there is none."""
-    address = (query.address.strip() or (body.address or "").strip()).lower()
-    if not address:
-        raise BadRequest("缺少 address 参数")
-    return address
+    return required_address(query.address.strip() or body.address)
 
 
 def _valid(mailbox_id: int | None) -> int:

@@ -5,15 +5,27 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from tempmail.domain.messages import MailboxFilter
-from tempmail.errors import BadRequest
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
+from tempmail.web.fields import (
+    MALFORMED,
+    NO_ADDRESS,
+    CreatedAt,
+    Offset,
+    PageNumber,
+    required_address,
+    window,
+)
 from tempmail.web.lenient import number
 
-_MAX_PAGE = 1_000_000
-_MAX_OFFSET = 1_000_000_000
+_PAGE_SIZE = 20
+_MAX_PAGE_SIZE = 500
 
-_NO_ROOM = (Refusal(400, "已达到邮箱上限"), Refusal(404, "用户不存在"))
+_NO_ROOM = (
+    Refusal(400, "没有可用的域名：MAIL_DOMAIN 只有通配域名"),
+    Refusal(400, "已达到邮箱上限"),
+    Refusal(404, "用户不存在"),
+)
 _OUT_OF_SCOPE = Refusal(403, "此令牌只能使用以下邮箱：qa-*@example.com")
 _WHICH_DOMAIN = (
     "Which of `GET /api/domains`, from 0; clamped into the list. Without it the first, for an API token the first that "
@@ -30,13 +42,13 @@ class CreateBody(Struct, rename={"domain_index": "domainIndex"}):
     """The address to create."""
 
     local: Annotated[
-        str,
+        str | None,
         Meta(
             description="The name: letters, digits, `.`, `_`, `-`; 1 to 64",
             examples=["myname"],
             extra={"required": True},
         ),
-    ] = ""
+    ] = None
     domain_index: Annotated[float | str | None, Meta(description=_WHICH_DOMAIN, examples=[0])] = None
 
 
@@ -51,53 +63,45 @@ class NewMailbox(Struct):
 
 
 class MailboxQuery(Struct):
-    page: (
-        Annotated[
-            int,
-            Meta(
-                description="Page number from 1; selects page/size paging",
-                ge=1,
-                le=_MAX_PAGE,
-                examples=[1],
-                extra={"fallback": 1},
-            ),
-        ]
-        | None
-    ) = None
+    page: PageNumber = None
     size: (
         Annotated[
             int,
             Meta(
-                description="Mailboxes on a page (20); selects page/size paging",
+                description=f"Mailboxes on a page ({_PAGE_SIZE}); selects page/size paging",
                 ge=1,
-                le=500,
-                examples=[20],
-                extra={"fallback": 20},
+                le=_MAX_PAGE_SIZE,
+                examples=[_PAGE_SIZE],
+                extra={"fallback": _PAGE_SIZE},
             ),
         ]
         | None
     ) = None
-    limit: Annotated[int, Meta(description="How many to answer", ge=1, le=500)] = 100
-    offset: Annotated[int, Meta(description="How many to skip", ge=0, le=_MAX_OFFSET)] = 0
+    limit: Annotated[int, Meta(description="How many to answer", ge=1, le=_MAX_PAGE_SIZE)] = 100
+    offset: Offset = 0
     q: Annotated[str, Meta(description="A part of the address, taken literally", examples=["test"])] = ""
     domain: Annotated[str, Meta(description="Only this domain", examples=["example.com"])] = ""
     favorite: Annotated[
-        str, Meta(description="`true`, `1`, `favorite`, or `false`, `0`, `not-favorite`", examples=["true"])
+        str,
+        Meta(
+            description="Favourites: `true`, `1`, `favorite`; all others: `false`, `0`, `not-favorite`",
+            examples=["true"],
+        ),
     ] = ""
     forward: Annotated[
-        str, Meta(description="`true`, `1`, `has-forward`, or `false`, `0`, `no-forward`", examples=["false"])
+        str,
+        Meta(
+            description="Forwarded ones: `true`, `1`, `has-forward`; all others: `false`, `0`, `no-forward`",
+            examples=["false"],
+        ),
     ] = ""
     login: Annotated[
-        str, Meta(description="`true`, `1`, `allowed`, or `false`, `0`, `denied`", examples=["allowed"])
+        str,
+        Meta(
+            description="Those that may log in: `true`, `1`, `allowed`; all others: `false`, `0`, `denied`",
+            examples=["allowed"],
+        ),
     ] = ""
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """(limit, offset) of whichever paging style was asked for."""
-        if self.page is None and self.size is None:
-            return self.limit, self.offset
-        size = self.size or 20
-        return size, ((self.page or 1) - 1) * size
 
 
 class MailboxItem(Struct):
@@ -105,7 +109,7 @@ class MailboxItem(Struct):
 
     id: Annotated[int, Meta(description="Id of the mailbox", examples=[1])]
     address: Annotated[str, Meta(description="In lower case", examples=["test@example.com"])]
-    created_at: Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 00:00:00"])]
+    created_at: CreatedAt
     is_pinned: Annotated[int, Meta(description="1: pinned by the caller", examples=[0])]
     password_is_default: Annotated[int, Meta(description="1: no password of its own was set", examples=[1])]
     can_login: Annotated[int, Meta(description="1: may log in as a mailbox", examples=[0])]
@@ -162,7 +166,7 @@ async def generate(call: Call, query: GenerateQuery) -> NewMailbox:
     throttle="mailbox.create",
     tag="Mailboxes",
     errors=(
-        Refusal(400, "Bad Request"),
+        MALFORMED,
         Refusal(400, "非法用户名"),
         Refusal(400, "该邮箱地址已被使用"),
         *_NO_ROOM,
@@ -173,12 +177,14 @@ async def create(call: Call, body: CreateBody) -> NewMailbox:
     """Create a mailbox with a chosen name.
 
     A mailbox that exists is no conflict for the highest administrator and for its owner; others are refused. Only one
-    that nobody owns or may log in to goes to who asks for it, where `CLAIM_UNOWNED_MAILBOXES` is on.
+    that nobody owns or may log in to goes to who asks for it, where `CLAIM_UNOWNED_MAILBOXES` is on. `admin`,
+    `administrator`, `hostmaster`, `postmaster` and `webmaster`, who can have certificates issued for the domain, are
+    the highest administrator's to give.
     """
     index = body.domain_index
     if isinstance(index, str):
         index = number(index)
-    created = await call.world.mailboxes.create(call.grant, local=body.local, domain_index=index)
+    created = await call.world.mailboxes.create(call.grant, local=body.local or "", domain_index=index)
     return NewMailbox(created.address, created.expires_ms)
 
 
@@ -201,19 +207,19 @@ async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
         has_forward=_flag(query.forward, "has-forward", "no-forward"),
         can_login=_flag(query.login, "allowed", "denied"),
     )
-    limit, offset = query.window
+    limit, offset = window(query, page_size=_PAGE_SIZE)
     page = await call.world.mailboxes.page(call.grant, criteria, limit=limit, offset=offset)
     return MailboxList(
         [
             MailboxItem(
-                item.id,
-                item.address,
-                item.created_at,
-                item.is_pinned,
-                item.password_is_default,
-                item.can_login,
-                item.forward_to,
-                item.is_favorite,
+                id=item.id,
+                address=item.address,
+                created_at=item.created_at,
+                is_pinned=item.is_pinned,
+                password_is_default=item.password_is_default,
+                can_login=item.can_login,
+                forward_to=item.forward_to,
+                is_favorite=item.is_favorite,
             )
             for item in page.items
         ],
@@ -227,15 +233,13 @@ async def mailboxes(call: Call, query: MailboxQuery) -> MailboxList:
     tag="Mailboxes",
     audited=True,
     errors=(
-        Refusal(400, "缺少 address 参数"),
+        NO_ADDRESS,
         Refusal(404, "邮箱不存在", also={"success": False, "message": "邮箱不存在"}),
     ),
 )
 async def delete_mailbox(call: Call, query: AddressQuery) -> Deleted:
     """Delete a mailbox with all its mail, raw forms included."""
-    call.target = address = query.address.strip().lower()
-    if not address:
-        raise BadRequest("缺少 address 参数")
+    call.target = address = required_address(query.address)
     deleted = await call.world.mailboxes.delete(call.grant, address)
     return Deleted(success=deleted, deleted=deleted)
 

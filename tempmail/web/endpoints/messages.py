@@ -1,6 +1,7 @@
 """Single messages, whole: every field, the texts, the attachments, and why the code is what it is."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct
@@ -8,7 +9,7 @@ from msgspec import Meta, Struct
 from tempmail.domain.messages import Message
 from tempmail.log import get_log
 from tempmail.web.call import Call
-from tempmail.web.endpoint import Endpoint, Refusal, endpoint
+from tempmail.web.endpoint import Endpoint, Raw, Refusal, endpoint
 from tempmail.web.endpoints.extraction import ExtractionResult
 from tempmail.web.endpoints.mail import (
     Attachments,
@@ -18,12 +19,12 @@ from tempmail.web.endpoints.mail import (
     MailPath,
     MessageId,
     Preview,
-    ReceivedAt,
     Sender,
     Subject,
     ToAddrs,
     attachment_items,
 )
+from tempmail.web.fields import MAX_ID, Stamp
 
 _log = get_log("messages")
 _stored = msgspec.json.Decoder(ExtractionResult)
@@ -38,7 +39,7 @@ class MessageView(Struct):
     envelope_from: Annotated[str, Meta(description="MAIL FROM; empty for a bounce", examples=["bounce@example.com"])]
     to_addrs: ToAddrs
     subject: Subject
-    received_at: ReceivedAt
+    received_at: Stamp
     is_read: IsRead
     preview: Preview
     verification_code: Code
@@ -98,6 +99,34 @@ async def message(call: Call, path: MailPath) -> MessageView:
     )
 
 
+class AttachmentPath(Struct):
+    id: Annotated[int, Meta(description="Id of the message", ge=0, le=MAX_ID, examples=[1])] = 0
+    part: Annotated[int, Meta(description="`part` of the attachment, as listed", ge=0, le=MAX_ID, examples=[2])] = 0
+
+
+@endpoint(
+    "GET /api/v1/messages/{id}/attachments/{part}",
+    action="mail.download",
+    tag="Mail",
+    media_type="application/octet-stream",
+    answer_example="%PDF-1.7 …",
+    errors=(
+        Refusal(404, "未找到邮件"),
+        Refusal(404, "no attachment 9 in this mail"),
+        Refusal(503, "原始邮件暂时无法读取，请稍后重试"),
+        Refusal(403, "无权访问此邮件"),
+    ),
+)
+async def attachment(call: Call, path: AttachmentPath) -> Raw:
+    """One attachment, decoded.
+
+    Whatever the mail says it is, it is answered as a file to save: nothing of it is ever shown by a browser.
+    """
+    found, content = await call.world.mail.attachment(call.grant, path.id, path.part)
+    disposition = f"attachment; filename*=UTF-8''{quote(found.filename, safe='')}"
+    return Raw(content, "application/octet-stream", ((b"content-disposition", disposition.encode()),))
+
+
 def _extraction(row: Message) -> ExtractionResult:
     """The stored result; without candidates where none was stored, or by a form that is not read any more."""
     if row.extraction:
@@ -108,4 +137,4 @@ def _extraction(row: Message) -> ExtractionResult:
     return ExtractionResult(code=row.verification_code)
 
 
-ENDPOINTS: tuple[Endpoint, ...] = (message,)
+ENDPOINTS: tuple[Endpoint, ...] = (message, attachment)

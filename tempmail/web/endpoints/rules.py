@@ -17,9 +17,7 @@ from tempmail.domain.rules import (
 )
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
-from tempmail.web.endpoints.session import Success
-
-_MAX_ID = 2**53 - 1
+from tempmail.web.fields import MALFORMED, MAX_ID, Success
 
 Name = Annotated[
     str, Meta(description=f"What the reasons of a result call it; 1 to {MAX_NAME_CHARS} characters", examples=["Bank"])
@@ -115,11 +113,11 @@ class RuleList(Struct):
 
 
 class RulePath(Struct):
-    id: Annotated[int, Meta(description="Id of the rule", ge=0, le=_MAX_ID, examples=[12])] = 0
+    id: Annotated[int, Meta(description="Id of the rule", ge=0, le=MAX_ID, examples=[12])] = 0
 
 
 _FAULTY = (
-    Refusal(400, "Bad Request"),
+    MALFORMED,
     Refusal(400, "pattern: the named group (?P<code>…) around the code is missing"),
 )
 _NO_RULE = Refusal(404, "no such rule")

@@ -5,34 +5,36 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tempmail.web.call import Call
+from tempmail.web.credentials import throttle_key
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
+from tempmail.web.fields import MALFORMED, Done, Success
 
 
 class Credentials(Struct):
     """Who logs in."""
 
     username: Annotated[
-        str,
+        str | None,
         Meta(
             description="Name of the account, or the address of a mailbox",
             examples=["admin"],
             extra={"required": True},
         ),
-    ] = ""
+    ] = None
     password: Annotated[
-        str,
+        str | None,
         Meta(
             description="Its password; white space around it is ignored",
             examples=["correct horse"],
             extra={"required": True},
         ),
-    ] = ""
+    ] = None
 
 
 class LoggedIn(Struct):
     """Who has logged in; the cookie is in `Set-Cookie`."""
 
-    success: Annotated[bool, Meta(description="Always true", examples=[True])]
+    success: Done
     role: Annotated[str, Meta(description="`admin`, `user`, `mailbox` or `guest`", examples=["admin"])]
     can_send: Annotated[int, Meta(description="1: may send mail; not for guests", examples=[1])] | UnsetType = UNSET
     mailbox_limit: (
@@ -48,16 +50,10 @@ class LoggedIn(Struct):
     ) = UNSET
 
 
-class Success(Struct):
-    """Done."""
-
-    success: Annotated[bool, Meta(description="Always true", examples=[True])] = True
-
-
 class Session(Struct, rename="camel"):
     """Who one is."""
 
-    authenticated: Annotated[bool, Meta(description="Always true", examples=[True])]
+    authenticated: Done
     role: Annotated[str, Meta(description="`admin`, `user`, `mailbox` or `guest`", examples=["admin"])]
     username: Annotated[str, Meta(description="`__root__` for the root token", examples=["admin"])]
     strict_admin: Annotated[bool, Meta(description="Whether this is the highest administrator", examples=[True])]
@@ -75,7 +71,7 @@ class Session(Struct, rename="camel"):
     audited=True,
     answer_example={"success": True, "role": "admin", "can_send": 1, "mailbox_limit": 9999},
     errors=(
-        Refusal(400, "Bad Request"),
+        MALFORMED,
         Refusal(400, "用户名或密码不能为空"),
         Refusal(401, "用户名或密码错误"),
     ),
@@ -85,14 +81,17 @@ async def login(call: Call, body: Credentials) -> LoggedIn:
 
     As the configured administrator, as `guest`, as a user, or with the address of a mailbox that may log in. Sets the
     cookie `iding-session` (HttpOnly, SameSite=Strict). At most 10 attempts in 60 seconds from one address, and for one
-    account.
+    account from addresses that have not logged in to it before.
     """
-    call.target = body.username.strip().lower()
+    username, password = body.username or "", body.password or ""
+    call.target = username.strip().lower()
+    client = throttle_key(call.visit.address)
     if call.target:
-        call.services.throttles.password_tried(call.target)
-    begun = await call.services.sessions.login(body.username, body.password)
+        call.services.throttles.password_tried(call.target, client)
+    begun = await call.services.sessions.login(username, password)
+    call.services.throttles.logged_in(call.target, client)
     account = begun.account
-    call.began_as = account.actor
+    call.identified = account.actor
     call.set_session_cookie(begun.token, max_age_s=call.services.sessions.lifetime_s)
     return LoggedIn(
         success=True,
@@ -112,8 +111,8 @@ async def logout(call: Call) -> Success:
     happens.
     """
     if call.session_token is not None:
-        call.began_as = await call.services.sessions.actor_of(call.session_token)
-        call.target = "" if call.began_as is None else call.began_as.username
+        call.identified = await call.services.sessions.actor_of(call.session_token)
+        call.target = "" if call.identified is None else call.identified.username
         await call.services.sessions.logout(call.session_token)
     call.set_session_cookie("", max_age_s=0)
     return Success()

@@ -8,9 +8,7 @@ from tempmail.domain.accounts import MAX_TOKEN_MAILBOXES, ApiToken
 from tempmail.domain.tokens import MAX_ACTIONS, MAX_DAYS, MAX_NAME_CHARS, MAX_TOKENS
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
-from tempmail.web.endpoints.session import Success
-
-_MAX_ID = 2**53 - 1
+from tempmail.web.fields import MALFORMED, MAX_ID, Stamp, Success
 
 Name = Annotated[
     str, Meta(description=f"What it is for; 1 to {MAX_NAME_CHARS} printable characters", examples=["nightly QA"])
@@ -18,7 +16,7 @@ Name = Annotated[
 Actions = Annotated[
     list[str],
     Meta(
-        description="What it may do: names of the policy table (docs/policy.md), in which `*` stands for any "
+        description="What it may do: actions, which each operation names as its own; `*` in them stands for any "
         f"characters; 1 to {MAX_ACTIONS}. Never more than its owner may, and never make or revoke tokens",
         examples=[["mail.*", "mailbox.create"]],
     ),
@@ -27,11 +25,11 @@ Mailboxes = Annotated[
     list[str],
     Meta(
         description="On which of its owner's mailboxes: addresses, in which `*` stands for any characters; at most "
-        f"{MAX_TOKEN_MAILBOXES}; none: all of them",
+        f"{MAX_TOKEN_MAILBOXES}; none: all of them. A token for certain mailboxes changes no users and no rules, and "
+        "does not read the audit log",
         examples=[["qa-*@example.com"]],
     ),
 ]
-Stamp = Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 12:00:00"])]
 
 
 class TokenBody(Struct):
@@ -78,13 +76,13 @@ class TokenList(Struct):
 
 class TokenQuery(Struct):
     after: Annotated[
-        int, Meta(description="Only those with a higher id: the last one of the page before", ge=0, le=_MAX_ID)
+        int, Meta(description="Only those with a higher id: the last one of the page before", ge=0, le=MAX_ID)
     ] = 0
     limit: Annotated[int, Meta(description="How many to answer", ge=1, le=100)] = 100
 
 
 class TokenPath(Struct):
-    id: Annotated[int, Meta(description="Id of the token", ge=0, le=_MAX_ID, examples=[5])] = 0
+    id: Annotated[int, Meta(description="Id of the token", ge=0, le=MAX_ID, examples=[5])] = 0
 
 
 @endpoint("GET /api/v1/tokens", action="token.list", tag="Tokens")
@@ -100,8 +98,13 @@ async def tokens(call: Call, query: TokenQuery) -> TokenList:
     tag="Tokens",
     audited=True,
     errors=(
-        Refusal(400, "Bad Request"),
-        Refusal(400, 'actions: 1 to 32 of them; ["*"] for all that you may do'),
+        MALFORMED,
+        Refusal(400, f"name: 1 to {MAX_NAME_CHARS} printable characters"),
+        Refusal(400, f'actions: 1 to {MAX_ACTIONS} of them; ["*"] for all that you may do'),
+        Refusal(400, "actions: user.list is nothing that you may do; see docs/policy.md for their names"),
+        Refusal(400, f"mailboxes: at most {MAX_TOKEN_MAILBOXES} patterns"),
+        Refusal(400, "mailboxes: addresses, in which * stands for any characters, such as qa-*@example.com"),
+        Refusal(400, f"expires_in_days: 1 to {MAX_DAYS}, or null for never"),
         Refusal(400, f"there are {MAX_TOKENS} tokens already, which is the most: revoke one first"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Users, their mailboxes and their quota. Seed 004 (用户管理, 邮箱配额); freemail contract 1.5, 3."""
+"""Users as the highest administrator manages them. Seed 004 (用户管理); freemail contract 1.5."""
 
 import re
 from math import nan
@@ -7,16 +7,14 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tempmail.domain.passwords import MAX_PASSWORD_CHARS
-from tempmail.domain.usernames import DEFAULT_MAILBOX_LIMIT, MAX_MAILBOX_LIMIT, MAX_USERNAME_CHARS, normalized
+from tempmail.domain.usernames import DEFAULT_MAILBOX_LIMIT, MAX_MAILBOX_LIMIT, MAX_USERNAME_CHARS, normalized_username
 from tempmail.errors import BadRequest
-from tempmail.services.users import UNLIMITED, UserDraft, UserEdit
+from tempmail.services.users import UserDraft, UserEdit
 from tempmail.web.call import Call
 from tempmail.web.endpoint import Endpoint, Refusal, endpoint
-from tempmail.web.endpoints.session import Success
+from tempmail.web.fields import MALFORMED, CreatedAt, Offset, PageNumber, Success, window
 from tempmail.web.lenient import number, truthy
 
-_MAX_PAGE = 1_000_000
-_MAX_OFFSET = 1_000_000_000
 _MAX_PAGE_SIZE = 100
 _PAGE_SIZE = 50
 _ID = re.compile(r"[0-9]{1,15}")  # below 2**53: every JSON reader holds it exactly
@@ -26,7 +24,6 @@ Username = Annotated[str, Meta(description="Its name, in lower case", examples=[
 Role = Annotated[str, Meta(description="`admin` or `user`", examples=["user"])]
 MailboxLimit = Annotated[int, Meta(description="How many mailboxes it may have; 0: none", examples=[10])]
 CanSend = Annotated[int, Meta(description="1: may send mail", examples=[0])]
-CreatedAt = Annotated[str, Meta(description="UTC, `YYYY-MM-DD HH:MM:SS`", examples=["2024-01-01 00:00:00"])]
 GivenLimit = Annotated[
     float | str | None,
     Meta(
@@ -37,19 +34,7 @@ GivenLimit = Annotated[
 
 
 class UsersQuery(Struct):
-    page: (
-        Annotated[
-            int,
-            Meta(
-                description="Page number from 1; selects page/size paging",
-                ge=1,
-                le=_MAX_PAGE,
-                examples=[1],
-                extra={"fallback": 1},
-            ),
-        ]
-        | None
-    ) = None
+    page: PageNumber = None
     size: (
         Annotated[
             int,
@@ -64,16 +49,8 @@ class UsersQuery(Struct):
         | None
     ) = None
     limit: Annotated[int, Meta(description="How many to answer", ge=1, le=_MAX_PAGE_SIZE)] = _PAGE_SIZE
-    offset: Annotated[int, Meta(description="How many to skip", ge=0, le=_MAX_OFFSET)] = 0
+    offset: Offset = 0
     sort: Annotated[str, Meta(description="By time of creation: `asc`; anything else is `desc`")] = "desc"
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """(limit, offset) of whichever paging style was asked for."""
-        if self.page is None and self.size is None:
-            return self.limit, self.offset
-        size = self.size or _PAGE_SIZE
-        return size, ((self.page or 1) - 1) * size
 
 
 class UserItem(Struct):
@@ -148,42 +125,25 @@ class UserPath(Struct):
     id: Annotated[str, Meta(description="Id of the user", pattern=f"^{_ID.pattern}$", examples=["2"])] = ""
 
 
-class UserMailboxItem(Struct):
-    """A user's mailbox."""
-
-    address: Annotated[str, Meta(description="The mailbox's address", examples=["test@example.com"])]
-    created_at: CreatedAt
-    is_pinned: Annotated[int, Meta(description="1: pinned by this user", examples=[0])]
-    can_login: Annotated[int, Meta(description="1: may log in as a mailbox", examples=[0])]
-
-
-class Assignment(Struct):
-    """Which mailbox, and whose."""
-
-    username: Annotated[
-        str | None, Meta(description="The user's name", examples=["testuser"], extra={"required": True})
-    ] = None
-    address: Annotated[
-        str | None,
-        Meta(description="The mailbox's address", examples=["newbox@example.com"], extra={"required": True}),
-    ] = None
-
-
-class Quota(Struct):
-    """How many mailboxes one may have."""
-
-    limit: Annotated[int, Meta(description=f"How many mailboxes one may have; {UNLIMITED}: any number", examples=[10])]
-    used: Annotated[int, Meta(description="How many one has; without a limit: all there are", examples=[3])]
-    remaining: Annotated[int, Meta(description=f"How many more one may have; {UNLIMITED}: any number", examples=[7])]
-    note: Annotated[str, Meta(description="Only without a limit", examples=["管理员无邮箱数量限制"])] | UnsetType = (
-        UNSET
-    )
-
-
-_MALFORMED = Refusal(400, "Bad Request")
-_BAD_ID = Refusal(400, "无效ID")
+BAD_ID = Refusal(400, "无效ID")
 _NO_USER = Refusal(404, "未找到用户")
-_INCOMPLETE = Refusal(400, "参数不完整")
+
+
+def _unfit(prefix: str) -> tuple[Refusal, ...]:
+    """What is said about fields that no user may have."""
+    return tuple(
+        Refusal(400, f"{prefix}: {why}")
+        for why in (
+            "用户名不能为空",
+            "用户名已存在",
+            f"用户名最多 {MAX_USERNAME_CHARS} 个字符",
+            "用户名不能包含 @",
+            "用户名不能包含控制字符",
+            "用户名 guest 为系统保留",
+            f"密码最多 {MAX_PASSWORD_CHARS} 个字符",
+            f"mailboxLimit 必须是 0 到 {MAX_MAILBOX_LIMIT} 的整数",
+        )
+    )
 
 
 @endpoint("GET /api/users", action="user.list", tag="Users")
@@ -193,7 +153,7 @@ async def users(call: Call, query: UsersQuery) -> UserList:
     The numbers beside the list are those of the whole system. With `page` or `size` paging is by page, otherwise by
     `limit` and `offset`.
     """
-    limit, offset = query.window
+    limit, offset = window(query, page_size=_PAGE_SIZE)
     newest_first = query.sort.strip().lower() != "asc"
     page = await call.world.users.page(limit=limit, offset=offset, newest_first=newest_first)
     return UserList(
@@ -221,14 +181,14 @@ async def users(call: Call, query: UsersQuery) -> UserList:
     action="user.create",
     tag="Users",
     audited=True,
-    errors=(_MALFORMED, Refusal(400, "创建失败: 用户名不能为空"), Refusal(400, "创建失败: 用户名已存在")),
+    errors=(MALFORMED, *_unfit("创建失败"), Refusal(400, "创建失败: 用户数量已达到上限 100000")),
 )
 async def create_user(call: Call, body: UserBody) -> UserCreated:
     """Create a user.
 
     It may not send mail until it is changed so. The names `guest`, `cli`, `__root__` and ADMIN_NAME are taken.
     """
-    call.target = normalized(body.username or "")
+    call.target = normalized_username(body.username or "")
     draft = UserDraft(body.username or "", body.password or "", body.role or "", _limit(body.mailbox_limit))
     user = await call.world.users.create(draft)
     return UserCreated(
@@ -246,7 +206,13 @@ async def create_user(call: Call, body: UserBody) -> UserCreated:
     action="user.update",
     tag="Users",
     audited=True,
-    errors=(_MALFORMED, _BAD_ID, _NO_USER, Refusal(400, "更新失败: 用户名已存在")),
+    errors=(
+        MALFORMED,
+        BAD_ID,
+        _NO_USER,
+        *_unfit("更新失败"),
+        Refusal(400, "更新失败: 该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置，不能在此修改用户名、角色或密码"),
+    ),
 )
 async def change_user(call: Call, path: UserPath, body: UserPatch) -> Success:
     """Change the fields of a user that are given.
@@ -254,7 +220,7 @@ async def change_user(call: Call, path: UserPath, body: UserPatch) -> Success:
     A new role or password ends the user's sessions; an empty password stays what it is. Of the account that ADMIN_NAME
     and ADMIN_PASSWORD configure, name, password and role are not changed here.
     """
-    user_id = _user_id(call, path)
+    user_id = user_id_of(call, path)
     edit = UserEdit(
         username=body.username,
         password=body.password,
@@ -272,90 +238,22 @@ async def change_user(call: Call, path: UserPath, body: UserPatch) -> Success:
     action="user.delete",
     tag="Users",
     audited=True,
-    errors=(_BAD_ID, _NO_USER, Refusal(400, "删除失败: 该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置，不能删除")),
+    errors=(BAD_ID, _NO_USER, Refusal(400, "删除失败: 该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置，不能删除")),
 )
 async def delete_user(call: Call, path: UserPath) -> Success:
     """Delete a user.
 
     Its sessions and API tokens end. Its mailboxes stay, linked to whoever else has them.
     """
-    user = await call.world.users.delete(_user_id(call, path))
+    user = await call.world.users.delete(user_id_of(call, path))
     call.target = user.username
     return Success()
 
 
-@endpoint("GET /api/users/{id}/mailboxes", action="user.mailboxes", tag="Users", errors=(_BAD_ID,))
-async def user_mailboxes(call: Call, path: UserPath) -> list[UserMailboxItem]:
-    """A user's mailboxes: pinned first, then newest first; at most 100."""
-    return [
-        UserMailboxItem(item.address, item.created_at, item.is_pinned, item.can_login)
-        for item in await call.world.users.mailboxes(call.grant, _user_id(call, path))
-    ]
-
-
-@endpoint(
-    "POST /api/users/assign",
-    action="user.assign",
-    tag="Users",
-    audited=True,
-    errors=(
-        _MALFORMED,
-        _INCOMPLETE,
-        Refusal(400, "分配失败: 无效的邮箱地址"),
-        Refusal(400, "分配失败: 用户不存在"),
-        Refusal(400, "分配失败: 已达到邮箱上限"),
-    ),
-)
-async def assign_mailbox(call: Call, body: Assignment) -> Success:
-    """Link a mailbox to a user.
-
-    The mailbox is created where it is missing, in whatever domain. One that is linked already is no error.
-    """
-    username, address = _assignment(call, body)
-    await call.world.users.assign(call.grant, username, address)
-    return Success()
-
-
-@endpoint(
-    "POST /api/users/unassign",
-    action="user.assign",
-    tag="Users",
-    audited=True,
-    errors=(
-        _MALFORMED,
-        _INCOMPLETE,
-        Refusal(400, "取消分配失败: 邮箱不存在"),
-        Refusal(400, "取消分配失败: 用户不存在"),
-        Refusal(400, "取消分配失败: 该邮箱未分配给该用户"),
-    ),
-)
-async def unassign_mailbox(call: Call, body: Assignment) -> Success:
-    """Take a mailbox from a user. The mailbox and its mail stay."""
-    username, address = _assignment(call, body)
-    await call.world.users.unassign(call.grant, username, address)
-    return Success()
-
-
-@endpoint(
-    "GET /api/user/quota",
-    action="mailbox.quota",
-    tag="Users",
-    answer_example={"limit": 10, "used": 3, "remaining": 7},
-)
-async def quota(call: Call) -> Quota:
-    """How many mailboxes one has and may have.
-
-    The highest administrator has no limit: `limit` and `remaining` are -1, and `used` counts all mailboxes.
-    """
-    found = await call.world.users.quota(call.grant)
-    note = "管理员无邮箱数量限制" if found.limit == UNLIMITED else UNSET
-    return Quota(limit=found.limit, used=found.used, remaining=found.remaining, note=note)
-
-
-def _user_id(call: Call, path: UserPath) -> int:
+def user_id_of(call: Call, path: UserPath) -> int:
     """The id in the path, which is what the call is about. Raises `BadRequest`."""
     if not _ID.fullmatch(path.id) or not int(path.id):
-        raise BadRequest("无效ID")
+        raise BadRequest(BAD_ID.text)
     call.target = str(int(path.id))
     return int(path.id)
 
@@ -370,22 +268,4 @@ def _limit(given: float | str | None) -> float | None:
     return nan if read is None else read
 
 
-def _assignment(call: Call, body: Assignment) -> tuple[str, str]:
-    """(username, address). Raises `BadRequest` where one is missing."""
-    username, address = normalized(body.username or ""), normalized(body.address or "")
-    if not username or not address:
-        raise BadRequest("参数不完整")
-    call.target = f"{username} {address}"
-    return username, address
-
-
-ENDPOINTS: tuple[Endpoint, ...] = (
-    quota,
-    users,
-    user_mailboxes,
-    assign_mailbox,
-    unassign_mailbox,
-    create_user,
-    change_user,
-    delete_user,
-)
+ENDPOINTS: tuple[Endpoint, ...] = (users, create_user, change_user, delete_user)

@@ -132,7 +132,7 @@ class Viewer {
     const parts = ["curl " + (method === "head" ? "-I " : implied ? "" : "-X " + method.toUpperCase() + " ") + url];
     if (operation.security.length) {
       const schemes = operation.security.map((one) => Object.keys(one)[0]);
-      parts.push(schemes.length > 1 ? '-H "Authorization: Bearer $TOKEN"' : "-b cookies.txt");
+      parts.push(schemes.includes("apiToken") ? '-H "Authorization: Bearer $TOKEN"' : "-b cookies.txt");
     } else if (operation.tags[0] === "Session") {
       parts.push("-c cookies.txt -b cookies.txt");
     }
@@ -141,7 +141,9 @@ class Viewer {
       parts.push("-H " + quoted("Content-Type: " + body[0]));
       parts.push(typeof body[1].example === "string" ? "--data-binary @mail.eml" : "-d " + quoted(JSON.stringify(body[1].example)));
     }
-    return [element("h4", {}, "Command"), this.shown(parts.join(" \\\n  "))];
+    const shown = this.shown(parts.join(" \\\n  "));
+    shown.className = "command";
+    return [element("h4", {}, "Command"), shown];
   }
 
   success(operation) {

@@ -284,7 +284,8 @@ create table api_tokens (
     mailboxes text not null,
     created_at text not null,
     expires_at text,
-    last_used_at text
+    last_used_at text,
+    for_admin integer not null default 0
 );
 
 create index api_tokens_by_user on api_tokens (user_id, id);

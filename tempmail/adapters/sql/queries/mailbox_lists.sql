@@ -5,6 +5,50 @@
 -- the values of flags that fit them, filled up with -1, which none has. `:domain`, `:search` and `:within_a`: '' where
 -- any will do. `:search`, `:within_a` to `:within_h`: patterns of LIKE; of the latter an address must fit one.
 
+-- part: with_flags
+-- Walks of mailboxes_by_flags, to be merged by their order.
+select id from mailboxes where flags = :flags_a
+union all
+select id from mailboxes where flags = :flags_b
+union all
+select id from mailboxes where flags = :flags_c
+union all
+select id from mailboxes where flags = :flags_d
+
+-- part: in_domain_with_flags
+-- Walks of mailboxes_by_domain_and_flags, to be merged by their order.
+select id from mailboxes where domain = :domain and flags = :flags_a
+union all
+select id from mailboxes where domain = :domain and flags = :flags_b
+union all
+select id from mailboxes where domain = :domain and flags = :flags_c
+union all
+select id from mailboxes where domain = :domain and flags = :flags_d
+
+-- part: unpinned_fits
+-- Of the mailboxes joined as `page`, those whose address fits and that the viewer has not pinned.
+(:search = '' or address like :search escape '\')
+and (
+    :within_a = ''
+    or address like :within_a escape '\' or address like :within_b escape '\'
+    or address like :within_c escape '\' or address like :within_d escape '\'
+    or address like :within_e escape '\' or address like :within_f escape '\'
+    or address like :within_g escape '\' or address like :within_h escape '\'
+)
+and page.id not in (select mailbox_id from user_mailboxes where user_id = :user_id and is_pinned = 1)
+
+-- part: link_fits
+-- Of user_mailboxes, which has copies of what the filters ask for, those rows whose mailbox fits.
+(:domain = '' or mailbox_domain = :domain) and mailbox_flags & :mask = :wanted
+and (:search = '' or mailbox_address like :search escape '\')
+and (
+    :within_a = ''
+    or mailbox_address like :within_a escape '\' or mailbox_address like :within_b escape '\'
+    or mailbox_address like :within_c escape '\' or mailbox_address like :within_d escape '\'
+    or mailbox_address like :within_e escape '\' or mailbox_address like :within_f escape '\'
+    or mailbox_address like :within_g escape '\' or mailbox_address like :within_h escape '\'
+)
+
 -- name: mailbox_lists.count
 -- One row; reads at most eight.
 select coalesce(sum(mailboxes), 0) as total from mailbox_counts where flags & :mask = :wanted;
@@ -33,49 +77,25 @@ select id from mailboxes where domain = :domain order by id limit :limit offset 
 
 -- name: mailbox_lists.newest_with_flags
 -- Newest first: four walks, merged. Serves: mailboxes_by_flags.
-select id from mailboxes where flags = :flags_a
-union all
-select id from mailboxes where flags = :flags_b
-union all
-select id from mailboxes where flags = :flags_c
-union all
-select id from mailboxes where flags = :flags_d
+{with_flags}
 order by id desc
 limit :limit offset :offset;
 
 -- name: mailbox_lists.oldest_with_flags
 -- Oldest first: four walks, merged. Serves: mailboxes_by_flags.
-select id from mailboxes where flags = :flags_a
-union all
-select id from mailboxes where flags = :flags_b
-union all
-select id from mailboxes where flags = :flags_c
-union all
-select id from mailboxes where flags = :flags_d
+{with_flags}
 order by id
 limit :limit offset :offset;
 
 -- name: mailbox_lists.newest_in_domain_with_flags
 -- Newest first: four walks, merged. Serves: mailboxes_by_domain_and_flags.
-select id from mailboxes where domain = :domain and flags = :flags_a
-union all
-select id from mailboxes where domain = :domain and flags = :flags_b
-union all
-select id from mailboxes where domain = :domain and flags = :flags_c
-union all
-select id from mailboxes where domain = :domain and flags = :flags_d
+{in_domain_with_flags}
 order by id desc
 limit :limit offset :offset;
 
 -- name: mailbox_lists.oldest_in_domain_with_flags
 -- Oldest first: four walks, merged. Serves: mailboxes_by_domain_and_flags.
-select id from mailboxes where domain = :domain and flags = :flags_a
-union all
-select id from mailboxes where domain = :domain and flags = :flags_b
-union all
-select id from mailboxes where domain = :domain and flags = :flags_c
-union all
-select id from mailboxes where domain = :domain and flags = :flags_d
+{in_domain_with_flags}
 order by id
 limit :limit offset :offset;
 
@@ -87,16 +107,7 @@ from (
     select id from mailboxes where id > 0 order by id desc limit :depth
 ) as page
 join mailboxes on mailboxes.id = page.id
-where
-    (:search = '' or address like :search escape '\')
-    and (
-        :within_a = ''
-        or address like :within_a escape '\' or address like :within_b escape '\'
-        or address like :within_c escape '\' or address like :within_d escape '\'
-        or address like :within_e escape '\' or address like :within_f escape '\'
-        or address like :within_g escape '\' or address like :within_h escape '\'
-    )
-    and page.id not in (select mailbox_id from user_mailboxes where user_id = :user_id and is_pinned = 1)
+where {unpinned_fits}
 order by page.id desc
 limit :limit offset :offset;
 
@@ -108,16 +119,7 @@ from (
     select id from mailboxes where domain = :domain order by id desc limit :depth
 ) as page
 join mailboxes on mailboxes.id = page.id
-where
-    (:search = '' or address like :search escape '\')
-    and (
-        :within_a = ''
-        or address like :within_a escape '\' or address like :within_b escape '\'
-        or address like :within_c escape '\' or address like :within_d escape '\'
-        or address like :within_e escape '\' or address like :within_f escape '\'
-        or address like :within_g escape '\' or address like :within_h escape '\'
-    )
-    and page.id not in (select mailbox_id from user_mailboxes where user_id = :user_id and is_pinned = 1)
+where {unpinned_fits}
 order by page.id desc
 limit :limit offset :offset;
 
@@ -126,27 +128,12 @@ limit :limit offset :offset;
 -- each with how many there are in all. Serves: mailboxes_by_flags, the primary key, user_mailboxes_by_pin.
 select page.id, count(*) over () as total
 from (
-    select id from mailboxes where flags = :flags_a
-    union all
-    select id from mailboxes where flags = :flags_b
-    union all
-    select id from mailboxes where flags = :flags_c
-    union all
-    select id from mailboxes where flags = :flags_d
+    {with_flags}
     order by id desc
     limit :depth
 ) as page
 join mailboxes on mailboxes.id = page.id
-where
-    (:search = '' or address like :search escape '\')
-    and (
-        :within_a = ''
-        or address like :within_a escape '\' or address like :within_b escape '\'
-        or address like :within_c escape '\' or address like :within_d escape '\'
-        or address like :within_e escape '\' or address like :within_f escape '\'
-        or address like :within_g escape '\' or address like :within_h escape '\'
-    )
-    and page.id not in (select mailbox_id from user_mailboxes where user_id = :user_id and is_pinned = 1)
+where {unpinned_fits}
 order by page.id desc
 limit :limit offset :offset;
 
@@ -155,27 +142,12 @@ limit :limit offset :offset;
 -- each with how many there are in all. Serves: mailboxes_by_domain_and_flags, the primary key, user_mailboxes_by_pin.
 select page.id, count(*) over () as total
 from (
-    select id from mailboxes where domain = :domain and flags = :flags_a
-    union all
-    select id from mailboxes where domain = :domain and flags = :flags_b
-    union all
-    select id from mailboxes where domain = :domain and flags = :flags_c
-    union all
-    select id from mailboxes where domain = :domain and flags = :flags_d
+    {in_domain_with_flags}
     order by id desc
     limit :depth
 ) as page
 join mailboxes on mailboxes.id = page.id
-where
-    (:search = '' or address like :search escape '\')
-    and (
-        :within_a = ''
-        or address like :within_a escape '\' or address like :within_b escape '\'
-        or address like :within_c escape '\' or address like :within_d escape '\'
-        or address like :within_e escape '\' or address like :within_f escape '\'
-        or address like :within_g escape '\' or address like :within_h escape '\'
-    )
-    and page.id not in (select mailbox_id from user_mailboxes where user_id = :user_id and is_pinned = 1)
+where {unpinned_fits}
 order by page.id desc
 limit :limit offset :offset;
 
@@ -189,15 +161,7 @@ from (
 join mailboxes on mailboxes.id = page.id
 where
     (:domain = '' or domain = :domain) and flags & :mask = :wanted
-    and (:search = '' or address like :search escape '\')
-    and (
-        :within_a = ''
-        or address like :within_a escape '\' or address like :within_b escape '\'
-        or address like :within_c escape '\' or address like :within_d escape '\'
-        or address like :within_e escape '\' or address like :within_f escape '\'
-        or address like :within_g escape '\' or address like :within_h escape '\'
-    )
-    and page.id not in (select mailbox_id from user_mailboxes where user_id = :user_id and is_pinned = 1)
+    and {unpinned_fits}
 order by page.id desc
 limit :limit offset :offset;
 
@@ -216,15 +180,7 @@ select mailbox_id as id
 from user_mailboxes
 where
     user_id = :user_id and is_pinned = 1
-    and (:domain = '' or mailbox_domain = :domain) and mailbox_flags & :mask = :wanted
-    and (:search = '' or mailbox_address like :search escape '\')
-    and (
-        :within_a = ''
-        or mailbox_address like :within_a escape '\' or mailbox_address like :within_b escape '\'
-        or mailbox_address like :within_c escape '\' or mailbox_address like :within_d escape '\'
-        or mailbox_address like :within_e escape '\' or mailbox_address like :within_f escape '\'
-        or mailbox_address like :within_g escape '\' or mailbox_address like :within_h escape '\'
-    )
+    and {link_fits}
 order by mailbox_id desc;
 
 -- name: mailbox_lists.own
@@ -233,15 +189,7 @@ select mailbox_id as id, is_pinned
 from user_mailboxes
 where
     user_id = :user_id
-    and (:domain = '' or mailbox_domain = :domain) and mailbox_flags & :mask = :wanted
-    and (:search = '' or mailbox_address like :search escape '\')
-    and (
-        :within_a = ''
-        or mailbox_address like :within_a escape '\' or mailbox_address like :within_b escape '\'
-        or mailbox_address like :within_c escape '\' or mailbox_address like :within_d escape '\'
-        or mailbox_address like :within_e escape '\' or mailbox_address like :within_f escape '\'
-        or mailbox_address like :within_g escape '\' or mailbox_address like :within_h escape '\'
-    )
+    and {link_fits}
 order by is_pinned desc, mailbox_id desc
 limit :limit offset :offset;
 
@@ -255,16 +203,7 @@ from (
     order by is_pinned desc, mailbox_id desc
     limit :depth
 ) as page
-where
-    (:domain = '' or mailbox_domain = :domain) and mailbox_flags & :mask = :wanted
-    and (:search = '' or mailbox_address like :search escape '\')
-    and (
-        :within_a = ''
-        or mailbox_address like :within_a escape '\' or mailbox_address like :within_b escape '\'
-        or mailbox_address like :within_c escape '\' or mailbox_address like :within_d escape '\'
-        or mailbox_address like :within_e escape '\' or mailbox_address like :within_f escape '\'
-        or mailbox_address like :within_g escape '\' or mailbox_address like :within_h escape '\'
-    );
+where {link_fits};
 
 -- name: mailbox_lists.own_page
 -- All of a user's mailboxes, in the same order. Serves: user_mailboxes_by_pin.

@@ -22,14 +22,14 @@ returning id;
 -- Serves: the primary key.
 update mailboxes set password_hash = :new_hash where id = :id and password_hash = :old_hash;
 
--- name: mailbox_logins.logged_in
+-- name: mailbox_logins.record_login
 -- Serves: the primary key.
 update mailboxes set last_accessed_at = :now where id = :id;
 
 -- name: mailbox_logins.allow
--- Serves: the unique key.
-update mailboxes set can_login = 1 where address = :address;
+-- The row, or none where there is no such mailbox. Serves: the primary key.
+update mailboxes set can_login = 1 where id = :id returning id;
 
 -- name: mailbox_logins.deny
--- Serves: the unique key.
-update mailboxes set can_login = 0, session_epoch = session_epoch + 1 where address = :address;
+-- The row, or none where there is no such mailbox. Serves: the primary key.
+update mailboxes set can_login = 0, session_epoch = session_epoch + 1 where id = :id returning id;

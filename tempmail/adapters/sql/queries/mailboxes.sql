@@ -28,12 +28,7 @@ returning id, address, created_at, expires_at, can_login, is_favorite, forward_t
 insert into user_mailboxes (user_id, mailbox_id, created_at) values (:user_id, :mailbox_id, :now)
 on conflict (user_id, mailbox_id) do nothing;
 
--- name: mailboxes.hold_owner
--- How many mailboxes the user may have and has, or nothing. Changes nothing: it locks the row until the transaction
--- ends, so that of two that link within one limit the second sees what the first did. Serves: the primary key.
-update users set mailbox_limit = mailbox_limit where id = :user_id returning mailbox_limit, mailbox_count;
-
--- name: mailboxes.hold_without_login
+-- name: mailboxes.lock_without_login
 -- The id of a mailbox that nobody may log in to, or nothing. Changes nothing: it locks the row until the transaction
 -- ends, so that two claims follow one another. Serves: the unique key.
 update mailboxes set can_login = can_login

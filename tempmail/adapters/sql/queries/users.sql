@@ -39,6 +39,11 @@ set
 where id = :id
 returning id;
 
+-- name: users.lock
+-- How many mailboxes the user may have and has, or nothing. Changes nothing: it locks the row until the transaction
+-- ends, so that of two that link within one limit the second sees what the first did. Serves: the primary key.
+update users set mailbox_limit = mailbox_limit where id = :id returning mailbox_limit, mailbox_count;
+
 -- name: users.upgrade_password
 -- Nothing happens where the hash is another by now. Serves: the primary key.
 update users set password_hash = :new_hash where id = :id and password_hash = :old_hash;
