@@ -26,11 +26,13 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._unread_bytes = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._waiting_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._begin()
+        self._waiting_since = self.loop.time()
+        self._watch_for(self.request_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest()
@@ -43,7 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        self._begin()
+        self._waiting_since = self.loop.time()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -56,24 +58,30 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._unread_bytes = 0
-        self._rest()
+        self._waiting_since = None
         super().on_message_complete()
 
-    def _begin(self) -> None:
-        self._rest()
-        self._deadline = self.loop.call_later(self.request_timeout_s, self._late)
+    def _watch_for(self, seconds: float) -> None:
+        """One timer for a connection, whatever comes on it: a timer for each request costs more than the parser."""
+        self._watch = self.loop.call_later(seconds, self._look)
 
-    def _rest(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _late(self) -> None:
-        if self.flow.read_paused:
+    def _look(self) -> None:
+        now = self.loop.time()
+        if self._waiting_since is None:
+            self._watch_for(self.request_timeout_s)
+        elif self.flow.read_paused:
             # It is us who do not read on.
-            self._begin()
+            self._waiting_since = now
+            self._watch_for(self.request_timeout_s)
+        elif (left_s := self._waiting_since + self.request_timeout_s - now) > 0:
+            self._watch_for(left_s)
         else:
             self._refuse(_TOO_LATE)
+
+    def _rest(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     def _refuse(self, answer: bytes) -> None:
         self._rest()

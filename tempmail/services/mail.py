@@ -1,9 +1,9 @@
 """Mail as readers see it: lists, single mails with their texts, raw downloads, deletion."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from tempmail.clock import Clock, stamp
 from tempmail.domain.messages import Message, MessageSummary
@@ -14,6 +14,8 @@ from tempmail.log import get_log
 from tempmail.ports import Mail
 from tempmail.services.access import Access
 from tempmail.services.fresh import Fresh, Version
+
+T = TypeVar("T")
 
 MAX_BATCH_IDS = 50
 _INLINE_PARSE_BYTES = 256 * 1024  # larger mails are parsed in a thread: above this a parse holds the loop over 1 ms
@@ -65,27 +67,31 @@ class MailService:
         self._bodies = bodies
         self._clock = clock
         self._limits = limits or MimeLimits()
-        self._lists = Fresh[list[MessageSummary]](version)
+        self._lists = Fresh[Any](version)
 
     async def latest(
-        self, grant: Grant, address: str, *, limit: int, before_id: int | None = None
-    ) -> list[MessageSummary]:
-        """The newest mail of a mailbox, of that with ids below `before_id`, newest first (by id); nothing where the
-        mailbox is unknown.
-
-        Raises `Forbidden`.
+        self,
+        grant: Grant,
+        address: str,
+        shape: Callable[[list[MessageSummary]], T],
+        *,
+        limit: int,
+        before_id: int | None = None,
+    ) -> T:
+        """What `shape` makes of a mailbox's newest mail, of that with ids below `before_id`, newest first (by id); of
+        nothing where the mailbox is unknown. The result is remembered, and given out again while nothing is committed:
+        nobody may change it. Raises `Forbidden`.
         """
         since = self._access.since(grant)
 
-        async def read() -> list[MessageSummary]:
+        async def read() -> T:
             mailbox = await self._access.mailbox(grant, address)
-            return (
-                []
-                if mailbox is None
-                else await self._mail.latest(mailbox.id, limit=limit, before_id=before_id, since=since)
-            )
+            if mailbox is None:
+                return shape([])
+            return shape(await self._mail.latest(mailbox.id, limit=limit, before_id=before_id, since=since))
 
-        return await self._lists.get((grant.reach, grant.actor, since, address, limit, before_id), read)
+        result: T = await self._lists.get((shape, grant.reach, grant.actor, since, address, limit, before_id), read)
+        return result
 
     async def batch(self, grant: Grant, ids: Sequence[int]) -> list[Message]:
         """Those of `ids` (at most 50) that exist, by id. Nothing is marked read. Raises `BadRequest`, `Forbidden`."""

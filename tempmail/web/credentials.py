@@ -1,7 +1,8 @@
 """Who sent a request: its credential, and its address behind trusted proxies."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.types import Scope
 
@@ -46,10 +47,8 @@ class Proxies:
         return peer, https
 
     def _trusted(self, address: str) -> bool:
-        if not _is_address(address):
-            return False
-        parsed = ip_address(address)
-        return any(parsed in network for network in self._networks)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
 
 
 def throttle_key(address: str) -> str:
@@ -104,9 +103,14 @@ def _unmapped(address: str) -> str:
     return address if mapped is None else str(mapped)
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """Remembered: every request through a proxy asks for the same few."""
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _is_address(text: str) -> bool:
+    return _parsed(text) is not None

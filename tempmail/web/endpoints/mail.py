@@ -7,7 +7,7 @@ from urllib.parse import quote
 from msgspec import Meta, Struct
 
 from tempmail.domain.address import address_in
-from tempmail.domain.messages import Message
+from tempmail.domain.messages import Message, MessageSummary
 from tempmail.domain.mime import Attachment
 from tempmail.errors import BadRequest
 from tempmail.web.call import Call
@@ -155,19 +155,7 @@ async def list_mail(call: Call, query: MailListQuery) -> list[MailItem]:
     address = address_in(query.mailbox) or call.grant.actor.mailbox_address
     if not address:
         raise BadRequest("缺少 mailbox 参数")
-    return [
-        MailItem(
-            id=row.id,
-            sender=row.sender,
-            to_addrs=row.to_addrs,
-            subject=row.subject,
-            received_at=row.received_at,
-            is_read=row.is_read,
-            preview=row.preview,
-            verification_code=row.verification_code,
-        )
-        for row in await call.world.mail.latest(call.grant, address, limit=query.limit, before_id=query.before)
-    ]
+    return await call.world.mail.latest(call.grant, address, _items, limit=query.limit, before_id=query.before)
 
 
 @endpoint("GET /api/emails/batch", action="mail.read", tag="Mail", errors=(Refusal(400, "单次最多查询50封邮件"),))
@@ -265,6 +253,22 @@ def attachment_items(attachments: Iterable[Attachment]) -> list[AttachmentItem]:
             inline=item.inline,
         )
         for item in attachments
+    ]
+
+
+def _items(rows: Iterable[MessageSummary]) -> list[MailItem]:
+    return [
+        MailItem(
+            row.id,
+            row.sender,
+            row.to_addrs,
+            row.subject,
+            row.received_at,
+            row.is_read,
+            row.preview,
+            row.verification_code,
+        )
+        for row in rows
     ]
 
 
