@@ -18,8 +18,10 @@ def pytest_sessionstart() -> None:
     package = Path(tempmail.__file__).parent
     for compiled in package.rglob("*.so"):
         source = compiled.parent / f"{compiled.name.partition('.')[0]}.py"
-        if source.stat().st_mtime > compiled.stat().st_mtime:
-            raise pytest.UsageError(f"{compiled.name} is older than its source: run make compile, or make interpret")
+        if not source.exists() or source.stat().st_mtime > compiled.stat().st_mtime:
+            raise pytest.UsageError(
+                f"{compiled.name} does not come from its source of now: run make compile, or make interpret"
+            )
 
 
 @pytest.fixture

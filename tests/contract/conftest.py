@@ -31,6 +31,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the cases of a module that name all they touch, and leave nothing that matters to others."""
+    with Server(tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames and not _looks_at_the_disk(metafunc):
         metafunc.parametrize("store", ["disk", "memory"], indirect=True)

@@ -1,7 +1,6 @@
 """Requests that change something: seed 004 and the original's behaviour, without its defects."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,13 +8,6 @@ from tempmail.domain.actor import Role
 from tests.contract.web_suite import NOON, RAW, Server
 
 BOX = "box@temp.example.com"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """For cases that leave nothing that matters to others."""
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 def test_the_first_view_of_a_mail_shows_it_read_with_texts_and_attachments(server: Server) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tempmail.domain.actor import Actor, Role
-from tests.contract.web_suite import Client, Server
+from tests.contract.web_suite import Client, Server, error, told
 
 BOX = "box@temp.example.com"
 OTHER = "other@temp.example.com"
@@ -32,14 +32,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("web")) as server:
         server.mailbox(BOX)
         yield server
-
-
-def told(answer: Any) -> tuple[int, Any]:
-    return answer.status_code, answer.json()
-
-
-def error(answer: Any) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]
 
 
 def login(server: Server, address: str, password: str) -> int:

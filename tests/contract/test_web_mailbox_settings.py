@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tempmail.domain.actor import Actor, Role
-from tests.contract.web_suite import ROOT_TOKEN, Client, Server
+from tests.contract.web_suite import ROOT_TOKEN, Client, Server, told
 
 BOX = "box@temp.example.com"
 UNKNOWN_ID = 987_654
@@ -49,10 +49,6 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refused]:
     with Server(tmp_path_factory.mktemp("web")) as server:
         owner = server.actor(Role.USER)
         yield Refused(server.client(owner), server.mailbox(BOX, owner_id=owner.user_id))
-
-
-def told(answer: Any) -> tuple[int, Any]:
-    return answer.status_code, answer.json()
 
 
 def listed(client: Client) -> dict[str, Any]:

@@ -13,18 +13,11 @@ from tempmail.domain.policy import grant
 from tempmail.errors import BadRequest
 from tempmail.services.access import Access
 from tempmail.services.mailboxes import MailboxService
-from tests.contract.web_suite import DOMAINS, Client, Server
+from tests.contract.web_suite import DOMAINS, Client, Server, told
 
 BOX = "box@temp.example.com"
 FULL = (400, {"error": "已达到邮箱上限"})
 TAKEN = (400, {"error": "该邮箱地址已被使用"})
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """For cases that change nothing."""
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -36,10 +29,6 @@ def claiming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def limited(server: Server, mailbox_limit: int) -> Actor:
     return Actor(Role.USER, "ann", server.user("ann", mailbox_limit=mailbox_limit))
-
-
-def told(answer: Any) -> tuple[int, Any]:
-    return answer.status_code, answer.json()
 
 
 def create(client: Client, local: str = "box", **more: object) -> Any:

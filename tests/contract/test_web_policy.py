@@ -1,6 +1,6 @@
 """Every route as every role, against the policy table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -89,13 +89,6 @@ NAMES_A_MAIL = (
     "GET /api/v1/messages/{id}",
     "GET /api/v1/messages/{id}/attachments/{part}",
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """For cases that name all they touch."""
-    with Server(tmp_path_factory.mktemp("web")) as server:
-        yield server
 
 
 def request_for(server: Server, actor: Actor | None, route: str, box: str, mail: int) -> dict[str, Any]:

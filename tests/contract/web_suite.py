@@ -358,6 +358,16 @@ class Client:
         return self("DELETE", path, **request)
 
 
+def told(answer: httpx.Response) -> tuple[int, Any]:
+    """Status and body of an answer."""
+    return answer.status_code, answer.json()
+
+
+def error(answer: httpx.Response) -> tuple[int, str]:
+    """Status and text of an error."""
+    return answer.status_code, answer.json()["error"]
+
+
 def check_headers(response: httpx.Response, path: str) -> None:
     headers = response.headers
     assert headers["x-content-type-options"] == "nosniff"

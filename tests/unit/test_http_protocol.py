@@ -122,16 +122,41 @@ def test_bodies_are_no_part_of_the_head_however_they_are_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "begun",
-    [b"", b"GET / HTTP/1.1\r\nHost", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc"],
+    ("begun", "answer"),
+    [
+        (b"", b"408"),
+        (b"GET / HTTP/1.1\r\nHost", b"408"),
+        # An answer of the handler may be under way: only the end of the connection tells.
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc", b""),
+    ],
     ids=["nothing", "half a head", "half a body"],
 )
-def test_a_request_that_does_not_get_done_is_ended(begun: bytes) -> None:
+def test_a_request_that_does_not_get_done_is_ended(begun: bytes, answer: bytes) -> None:
     async def what(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(begun)
         return await reader.read()
 
-    assert status(talk(what, Hasty)) in (b"408", b"")
+    assert status(talk(what, Hasty)) == answer
+
+
+def test_each_request_of_a_connection_has_the_whole_time_and_no_more() -> None:
+    waited_s = 0.0
+
+    async def what(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        nonlocal waited_s
+        loop = asyncio.get_running_loop()
+        connected = loop.time()
+        while loop.time() < connected + Hasty.request_timeout_s / 2:
+            writer.write(ASKED + b"\r\n")
+            await reader.readuntil(b"0000000")
+        began = loop.time()
+        writer.write(b"GET / HTTP/1.1\r\nHost")
+        answer = await reader.read()
+        waited_s = loop.time() - began
+        return answer
+
+    assert status(talk(what, Hasty)) == b"408"
+    assert waited_s >= Hasty.request_timeout_s
 
 
 def test_a_connection_that_waits_between_requests_is_ended_by_keep_alive_alone() -> None:
