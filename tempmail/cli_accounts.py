@@ -127,8 +127,11 @@ def _password(args: argparse.Namespace) -> str | None:
     if args.password_stdin:
         given = sys.stdin.readline().strip()
     elif args.password:
-        given = getpass.getpass("Password: ").strip()
-        if getpass.getpass("Again: ").strip() != given:
+        try:
+            given, again = getpass.getpass("Password: ").strip(), getpass.getpass("Again: ").strip()
+        except EOFError as exc:
+            raise BadRequest("no password was typed; --password-stdin reads it from a pipe") from exc
+        if again != given:
             raise BadRequest("the two passwords differ")
     else:
         return None

@@ -97,6 +97,47 @@ def test_a_password_comes_from_standard_input_and_is_stored_as_a_hash(shell: She
     assert changed.session_epoch > ann.session_epoch
 
 
+def typing(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
+    """Let a terminal give these answers, and then nothing more."""
+    given = iter(answers)
+
+    def ask(prompt: str) -> str:
+        try:
+            return next(given)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("getpass.getpass", ask)
+
+
+def test_a_password_is_typed_twice(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    typing(monkeypatch, "secret-1", "secret-1")
+
+    shell("user", "add", "ann", "--password")
+
+    ann = shell.use(lambda store: store.users.find("ann"))
+    assert ann is not None
+    assert ann.password_hash
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (("secret-1", "secret-2"), "the two passwords differ"),
+        (("secret-1",), "no password was typed; --password-stdin reads it from a pipe"),
+        ((), "no password was typed; --password-stdin reads it from a pipe"),
+        ((" ", ""), "the password is empty"),
+    ],
+)
+def test_what_is_typed_badly_makes_no_user(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, answers: tuple[str, ...], why: str
+) -> None:
+    typing(monkeypatch, *answers)
+
+    assert shell.refusal("user", "add", "ann", "--password") == why
+    assert shell.rows("user", "list") == []
+
+
 def test_a_user_without_a_password_is_announced(shell: Shell) -> None:
     code, _, err = shell.run("user", "add", "ann")
 
