@@ -109,7 +109,7 @@ CREATE TABLE sent_emails (
     created_at text default current_timestamp,
     updated_at text default current_timestamp,
     provider text not null default 'resend'
-);
+, uuid text);
 
 CREATE TABLE spool (
     id integer primary key autoincrement,
@@ -194,6 +194,88 @@ CREATE TABLE audit_log (
     request_id text not null
 );
 
+CREATE TABLE outbox (
+    id integer primary key autoincrement,
+    uuid text not null unique,
+    kind text not null,
+    state text not null,
+    user_id integer,
+    from_addr text not null,
+    subject text not null,
+    provider text,
+    scheduled_at text,
+    -- When it is looked at next: its time, its next try, or the end of the lease of whoever claimed it.
+    due text not null,
+    deadline text not null,
+    attempts integer not null default 0,
+    at_least_once integer not null default 0,
+    error text,
+    object_key text not null default '',
+    created_at text not null,
+    updated_at text not null
+);
+
+CREATE TABLE outbox_payloads (
+    outbox_id integer primary key references outbox (id) on delete cascade,
+    payload blob not null
+);
+
+CREATE TABLE outbox_calls (
+    id integer primary key autoincrement,
+    outbox_id integer not null references outbox (id) on delete cascade,
+    provider text not null,
+    account text not null,
+    idempotency_key text not null unique,
+    state text not null,
+    attempts integer not null default 0,
+    provider_message_id text,
+    error text,
+    began_at text,
+    updated_at text not null,
+    request_target text not null,
+    request_type text not null,
+    request_body blob not null
+);
+
+CREATE TABLE outbox_recipients (
+    id integer primary key autoincrement,
+    outbox_id integer not null references outbox (id) on delete cascade,
+    call_id integer references outbox_calls (id) on delete set null,
+    kind text not null,
+    address text not null,
+    state text not null,
+    provider_message_id text,
+    error text,
+    unique (outbox_id, address)
+);
+
+CREATE TABLE outbox_moves (
+    from_state text not null,
+    to_state text not null,
+    primary key (from_state, to_state)
+);
+
+CREATE TABLE provider_events (
+    id integer primary key autoincrement,
+    provider text not null,
+    event_id text not null,
+    provider_message_id text not null,
+    event text not null,
+    state text,
+    reason text not null default '',
+    occurred_at text not null,
+    received_at text not null,
+    unique (provider, event_id)
+);
+
+CREATE TABLE provider_pauses (
+    provider text not null,
+    account text not null,
+    until text not null,
+    reason text not null,
+    primary key (provider, account)
+);
+
 CREATE INDEX mailboxes_by_domain on mailboxes (domain, id);
 
 CREATE INDEX mailboxes_by_flags on mailboxes (flags, id);
@@ -239,6 +321,28 @@ CREATE INDEX audit_log_by_actor on audit_log (actor, id);
 CREATE INDEX audit_log_by_action on audit_log (action, id);
 
 CREATE INDEX audit_log_by_actor_and_action on audit_log (actor, action, id);
+
+CREATE INDEX outbox_by_due on outbox (due, id) where state in ('queued', 'scheduled', 'sending');
+
+CREATE INDEX outbox_by_state on outbox (state, id);
+
+CREATE INDEX outbox_by_user on outbox (user_id, id);
+
+CREATE INDEX outbox_by_update on outbox (updated_at, id);
+
+CREATE INDEX outbox_calls_by_mail on outbox_calls (outbox_id, id);
+
+CREATE INDEX outbox_calls_by_provider_id on outbox_calls (provider_message_id);
+
+CREATE INDEX outbox_recipients_by_call on outbox_recipients (call_id);
+
+CREATE INDEX outbox_recipients_by_provider_id on outbox_recipients (provider_message_id);
+
+CREATE INDEX provider_events_by_message on provider_events (provider_message_id, id);
+
+CREATE INDEX provider_events_by_receipt on provider_events (received_at, id);
+
+CREATE INDEX sent_emails_by_uuid on sent_emails (uuid);
 
 CREATE TRIGGER mailboxes_added after insert on mailboxes begin
     insert into mailbox_search (rowid, address) values (new.id, new.address);
@@ -310,4 +414,18 @@ when old.role <> new.role or old.can_send <> new.can_send begin
     delete from user_counts where role = old.role and can_send = (old.can_send <> 0) and users = 0;
     insert into user_counts (role, can_send, users) values (new.role, new.can_send <> 0, 1)
         on conflict (role, can_send) do update set users = users + 1;
+end;
+
+CREATE TRIGGER outbox_moved before update of state on outbox
+when new.state <> old.state
+    and not exists (select 1 from outbox_moves where from_state = old.state and to_state = new.state)
+begin
+    select raise(abort, 'this mail cannot move to that state');
+end;
+
+CREATE TRIGGER outbox_call_moved before update of state on outbox_calls
+when new.state <> old.state
+    and not exists (select 1 from outbox_moves where from_state = old.state and to_state = new.state)
+begin
+    select raise(abort, 'this call cannot move to that state');
 end;

@@ -8,6 +8,16 @@
     │   ├── NoRoom                spool or disk is nearly full: mail is refused before it is taken
     │   ├── Overloaded            a bounded queue is full
     │   └── Throttled             this caller came too often; says how long to wait
+    ├── ProviderError         a sending provider; says whether the mail is certainly not sent, or may have been
+    │   ├── ProviderAuthFailed    the key is wrong
+    │   ├── ProviderDenied        the account may not do this: domain, right, template
+    │   ├── InvalidOutbound       the provider finds the request itself wrong
+    │   ├── ProviderRateLimited   too fast; says how long to wait
+    │   ├── ProviderExhausted     quota or balance used up; may say until when
+    │   ├── ProviderUnavailable   certainly not sent, worth another try
+    │   ├── ProviderRefused       final: suppressed, rejected, blocked
+    │   ├── OutcomeUnknown        it may have been sent
+    │   └── CannotDo              the provider has no such call
     ├── Permanent             the same request will fail again
     │   ├── BadRequest            the caller's input is wrong; the text says what to do
     │   ├── Unauthenticated       no valid credential
@@ -101,6 +111,69 @@ class NotServed(Permanent):
 
 class UnknownMailbox(Permanent):
     """The domain is served, but mailboxes are not created on receipt and this one does not exist."""
+
+
+class ProviderError(TempmailError):
+    """A call to a sending provider failed. Its text names no credential.
+
+    `maybe_sent`: whether the mail may have been sent all the same. Source: provider facts 3, taxonomy.
+    """
+
+    maybe_sent = False
+
+
+class ProviderAuthFailed(ProviderError):
+    """The credential is wrong."""
+
+
+class ProviderDenied(ProviderError):
+    """The account may not do this: domain, right, template, approval."""
+
+
+class InvalidOutbound(ProviderError):
+    """The provider finds the request itself wrong: no other try can succeed."""
+
+
+class ProviderRateLimited(ProviderError):
+    """Too fast. `retry_after_s`: how long to wait."""
+
+    def __init__(self, text: str, *, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderExhausted(ProviderError):
+    """Quota or balance is used up. `resets_after_s`: until when, if the provider says so."""
+
+    def __init__(self, text: str, *, resets_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.resets_after_s = resets_after_s
+
+
+class ProviderUnavailable(ProviderError):
+    """Certainly not sent: no connection, or the provider says so. `tries`: how many are worth it in all."""
+
+    def __init__(self, text: str, *, tries: int = 6) -> None:
+        super().__init__(text)
+        self.tries = tries
+
+
+class ProviderRefused(ProviderError):
+    """The provider will not send this mail, whatever is done: suppressed, rejected, blocked."""
+
+
+class OutcomeUnknown(ProviderError):
+    """The mail may have been sent. `repeat_after_s`: the provider asks to repeat the same call after this time."""
+
+    maybe_sent = True
+
+    def __init__(self, text: str, *, repeat_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.repeat_after_s = repeat_after_s
+
+
+class CannotDo(ProviderError):
+    """The provider has no such call."""
 
 
 class ConfigError(TempmailError):
