@@ -8,6 +8,7 @@
     │   ├── NoRoom                spool or disk is nearly full: mail is refused before it is taken
     │   ├── Overloaded            a bounded queue is full
     │   └── Throttled             this caller came too often; says how long to wait
+    ├── SendFailed            a mail was not sent, or cannot be: not the caller's fault
     ├── ProviderError         a sending provider; says whether the mail is certainly not sent, or may have been
     │   ├── ProviderAuthFailed    the key is wrong
     │   ├── ProviderDenied        the account may not do this: domain, right, template
@@ -24,6 +25,7 @@
     │   ├── Forbidden             the policy table says no
     │   ├── NotFound              no such mailbox, message, object
     │   ├── Conflict              lost a race, or it exists already
+    │   ├── Unprocessable         well formed, but a rule of what it is about says no; names the rule
     │   ├── QuotaReached          the account has as many mailboxes as it may
     │   ├── TooLarge              over a named limit
     │   ├── NotServed             a recipient whose domain is not ours
@@ -97,6 +99,14 @@ class Conflict(Permanent):
     """It exists already, or another request was first."""
 
 
+class Unprocessable(Permanent):
+    """Well formed, but a rule of what it is about says no. `rule`: which, for programs."""
+
+    def __init__(self, text: str, *, rule: str = "unprocessable") -> None:
+        super().__init__(text)
+        self.rule = rule
+
+
 class QuotaReached(Permanent):
     """The account has as many mailboxes as it may have."""
 
@@ -111,6 +121,15 @@ class NotServed(Permanent):
 
 class UnknownMailbox(Permanent):
     """The domain is served, but mailboxes are not created on receipt and this one does not exist."""
+
+
+class SendFailed(TempmailError):
+    """A mail was certainly not sent, or none can be, for no fault of the caller's. `mail_uuid`: which, where it is in
+    the outbox."""
+
+    def __init__(self, text: str, *, mail_uuid: str | None = None) -> None:
+        super().__init__(text)
+        self.mail_uuid = mail_uuid
 
 
 class ProviderError(TempmailError):
@@ -163,13 +182,15 @@ class ProviderRefused(ProviderError):
 
 
 class OutcomeUnknown(ProviderError):
-    """The mail may have been sent. `repeat_after_s`: the provider asks to repeat the same call after this time."""
+    """The mail may have been sent. `repeat_after_s`: the provider asks to repeat the same call after this time.
+    `repeatable`: whether a repeat with the same key can tell more, where the provider knows repeats."""
 
     maybe_sent = True
 
-    def __init__(self, text: str, *, repeat_after_s: float | None = None) -> None:
+    def __init__(self, text: str, *, repeat_after_s: float | None = None, repeatable: bool = True) -> None:
         super().__init__(text)
         self.repeat_after_s = repeat_after_s
+        self.repeatable = repeatable
 
 
 class CannotDo(ProviderError):

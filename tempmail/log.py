@@ -62,6 +62,8 @@ LIBRARY_LEVELS: Mapping[str, int] = {
     "urllib3": logging.WARNING,
     "aiosqlite": logging.WARNING,
     "asyncio": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
     "mailparser": logging.CRITICAL,
 }
 

@@ -38,7 +38,7 @@ _S = State
 
 MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     {
-        _S.QUEUED: frozenset({_S.SENDING, _S.FAILED, _S.CANCELED}),
+        _S.QUEUED: frozenset({_S.SCHEDULED, _S.SENDING, _S.FAILED, _S.CANCELED}),
         _S.SCHEDULED: frozenset({_S.SENDING, _S.FAILED, _S.CANCELED}),
         _S.SENDING: frozenset({_S.QUEUED, _S.ACCEPTED, _S.DELIVERED, _S.BOUNCED, _S.FAILED, _S.UNKNOWN}),
         _S.ACCEPTED: frozenset({_S.DELIVERED, _S.BOUNCED, _S.FAILED}),
@@ -137,7 +137,7 @@ class Capabilities:
 
     `max_to`: recipients of one call; more go out in several calls. `only_from`: the one sender that the account has,
     where a call names none; None: any. `html_with_text`: both in one mail; else the text gives way, and the provider
-    makes one.
+    makes one. `one_each`: at most one address in each of cc, bcc and reply_to.
     `status`: it can be asked what became of a mail. `idempotency`: a repeated call with the same key sends nothing.
     `pause_s`: the least time between two calls, unless settings say otherwise.
     """
@@ -148,6 +148,7 @@ class Capabilities:
     only_from: str | None = None
     from_name: bool = True
     reply_to: bool = False
+    one_each: bool = False
     html: bool = True
     text: bool = True
     html_with_text: bool = False
@@ -168,12 +169,13 @@ def lacking(can: Capabilities, message: OutboundMessage) -> tuple[str, ...]:
     """
     if message.raw is not None:
         return () if can.raw else ("raw",)
+    most = 1 if can.one_each else len(message.cc) + len(message.bcc) + len(message.reply_to)
     asked = {
-        "cc": (message.cc, can.cc),
-        "bcc": (message.bcc, can.bcc),
+        "cc": (message.cc, can.cc and len(message.cc) <= most),
+        "bcc": (message.bcc, can.bcc and len(message.bcc) <= most),
         "from": (can.only_from is not None and message.from_addr.lower() != can.only_from.lower(), False),
         "from_name": (message.from_name, can.from_name),
-        "reply_to": (message.reply_to, can.reply_to),
+        "reply_to": (message.reply_to, can.reply_to and len(message.reply_to) <= most),
         "html": (message.html, can.html),
         "text": (message.text and not message.html, can.text),
         "headers": (message.headers, can.headers),
@@ -191,8 +193,9 @@ def lacking(can: Capabilities, message: OutboundMessage) -> tuple[str, ...]:
 class ProviderCall:
     """One request to a provider, ready to be sent and to be stored: the same bytes at every try.
 
-    `recipients`: bare addresses that it reaches, as in the outbox. `target`: path below the provider's base URL, or ""
-    for SMTP. `body`: the request's body; never a credential, those are added when it is sent.
+    `recipients`: bare addresses that it reaches, as in the outbox. `target`: path below the provider's base URL; for
+    SMTP the sender of the envelope, "" being the null sender. `body`: the request's body; never a credential, those are
+    added when it is sent.
     """
 
     recipients: tuple[str, ...]
