@@ -1,9 +1,12 @@
 """Which label of a text belongs to a candidate, if any, and whether it is called another number."""
 
 import re
-from typing import NamedTuple
+from bisect import bisect_left
+from itertools import islice
+from operator import attrgetter
+from typing import Final
 
-from tempmail.domain.codes_labels import ANOTHER, ANY_CODE, SOME_CODE, Label
+from tempmail.domain.codes_labels import ANOTHER, ANY_CODE, ONE_TIME, SOME_CODE, Label
 from tempmail.domain.codes_place import Place
 from tempmail.domain.codes_shapes import Shape
 from tempmail.domain.codes_text import Reading
@@ -19,34 +22,53 @@ from tempmail.domain.codes_weights import (
 )
 from tempmail.domain.lexicon.table import Concept
 
-_TIGHT = 3
-_LOOSE_KINDS = (ANY_CODE, SOME_CODE)
+_TIGHT: Final = 3
+_LOOSE_KINDS: Final = (ANY_CODE, SOME_CODE)
+_OF_A_CODE: Final = (
+    Concept.CODE
+    | Concept.OTP
+    | Concept.CODES
+    | Concept.NUMBER
+    | Concept.ASK
+    | Concept.AUTH
+    | Concept.CONFIRM
+    | Concept.COPULA
+)
 # So many letters of a script without spaces between a label and a number are a clause of their own.
-_CLAUSE_OF_RUNS = re.compile("[\u3040-\u30ff\u3400-\u9fff][^\n0-9]{3,60}[\u3040-\u30ff\u3400-\u9fff]")
-_LONGEST_GAP_OF_ANOTHER = 14
-_LONGEST_GAP_OF_ANOTHER_AFTER = 12
-_LONGEST_GAP_OF_AN_OFFER = 20
-_LONGEST_PHRASE = 30
-_FEWEST_WORDS_BEHIND = 2
-_FARTHEST = NEARNESS[-1][0]
-_FARTHEST_AFTER = 120
-_MAX_LINES_LOOKED_AT = 12
-_TAKES_NEXT = re.compile(r"\W{0,3}(?:\w{1,8}\W{1,3})?\d{3}")
+_CLAUSE_OF_RUNS: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff][^\n0-9]{3,60}[\u3040-\u30ff\u3400-\u9fff]")
+_LONGEST_GAP_OF_ANOTHER: Final = 14
+_LONGEST_GAP_OF_ANOTHER_AFTER: Final = 12
+_LONGEST_GAP_OF_AN_OFFER: Final = 20
+_LONGEST_PHRASE: Final = 30
+_FEWEST_WORDS_BEHIND: Final = 2
+_LONGEST_COLUMN: Final = 5
+_WIDEST_ROW: Final = 400
+_START: Final = attrgetter("start")
+_FARTHEST: Final = NEARNESS[-1][0]
+_FARTHEST_AFTER: Final = 120
+_MAX_LINES_LOOKED_AT: Final = 12
+_TAKES_NEXT: Final = re.compile(r"\W{0,3}(?:\w{1,8}\W{1,3})?\d{3}")
 
 
-class Found(NamedTuple):
+class Found:
     """A label that is the candidate's, and what it is worth there."""
 
-    points: float
-    where: str
-    label: Label
+    __slots__ = ("label", "points", "where")
+
+    def __init__(self, points: float, where: str, label: Label) -> None:
+        self.points: Final = points
+        self.where: Final = where
+        self.label: Final = label
 
 
-class Earlier(NamedTuple):
+class Earlier:
     """What stands before a candidate in its text: all `numbers`, and of these the `rivals` that may be the code."""
 
-    numbers: list[Shape]
-    rivals: list[Shape]
+    __slots__ = ("numbers", "rivals")
+
+    def __init__(self) -> None:
+        self.numbers: Final[list[Shape]] = []
+        self.rivals: Final[list[Shape]] = []
 
 
 def label_of(place: Place, labels: list[Label], earlier: Earlier) -> tuple[Found | None, list[tuple[str, str]]]:
@@ -102,6 +124,7 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
     start = place.shape.start
     floor = max(place.line_start, start - _FARTHEST)
     sentence = place.reading.sentence_start(start, floor)
+    is_named_otherwise = place.is_pointed_at and sentence > floor and _has_own_name(place, sentence)
     best: Found | None = None
     other: Label | None = None
     for label in reversed(labels):
@@ -115,19 +138,22 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
             continue
         gap = start - label.end
         points = LABEL[label.kind] * _nearness(gap)
-        if label.start < sentence:
+        is_taken_up = label.start < sentence and _is_taken_up(place, sentence)
+        if label.start < sentence and not is_taken_up:
             points *= OTHER_SENTENCE
+            if is_named_otherwise:
+                points *= LABEL_TAKEN
         if _is_taken(earlier.rivals, label.end, start):
             points *= LABEL_TAKEN
-        if not place.is_pointed_at and _is_loose(place, label, gap):
+        if not place.is_pointed_at and not is_taken_up and _is_loose(place, label, gap):
             points *= LOOSE
-        if place.is_tied:
+        if place.is_tied and not (is_named_otherwise and label.start < sentence):
             points += TIED
         if best is None or points > best.points:
             best = Found(points, "before it", label)
     if (
         other is not None
-        and (best is None or other.start > best.label.start)
+        and (best is None or other.start >= best.label.end)
         and not _is_taken(earlier.numbers, other.end, start)
         and not place.reading.speaks_of(Concept.ASK, other.end, start)
         and not _is_named_anew(place, other.end)
@@ -136,11 +162,31 @@ def _before(place: Place, labels: list[Label], earlier: Earlier, another: list[t
         if start - other.end > _LONGEST_GAP_OF_ANOTHER:
             if best is None:
                 another.append(("another number's label near", words))
-        elif best is not None and place.is_joined(other.end, start):
+        elif best is not None and place.is_joined(other.end, start) and not _opens_brackets(place, best.label, other):
             another.append(("another number's label near", words))
         else:
             another.append(("labelled as another number", words))
     return best
+
+
+def _is_taken_up(place: Place, sentence: int) -> bool:
+    """Whether its sentence begins with "yours is" or "it is", and so goes on about what was named before."""
+    reading, start = place.reading, place.shape.start
+    if not reading.concepts & Concept.YOURS or start - sentence > _LONGEST_PHRASE:
+        return False
+    return reading.speaks_of(Concept.YOURS, sentence, start)
+
+
+def _has_own_name(place: Place, sentence: int) -> bool:
+    """Whether the words of its own sentence, none of which asks to type or speaks of a code, name a candidate."""
+    lead = place.text[sentence : place.shape.start]
+    return any(map(str.isalpha, lead)) and not place.reading.concepts_between(sentence, place.shape.start) & _OF_A_CODE
+
+
+def _opens_brackets(place: Place, label: Label, other: Label) -> bool:
+    """Whether a bracket between a label and another number's label closes the first off: "your code (Ref: QKZT)"."""
+    between = place.text[label.end : other.start]
+    return "(" in between or "[" in between
 
 
 def _is_loose(place: Place, label: Label, gap: int) -> bool:
@@ -207,22 +253,32 @@ def _says_no_more(reading: Reading, start: int, end: int) -> bool:
     return not rest or (rest.isalpha() and reading.speaks_of(Concept.COPULA, start, end))
 
 
+def _is_named_in_brackets(place: Place) -> bool:
+    """Whether a candidate is the last of several words in brackets: "[Case #204813]"."""
+    lead = place.text[place.line_start : place.shape.start]
+    return any(map(str.isalnum, lead[max(lead.rfind("["), lead.rfind("(")) + 1 :]))
+
+
 def _column(place: Place, labels: list[Label]) -> Found | None:
-    """The label at the head of the candidate's column, in a table whose row above has as many cells."""
+    """The label at the head of the candidate's column, in a table whose rows above have as many cells."""
     text = place.text
     before = text[place.line_start : place.shape.start]
-    if "\t" not in before or place.line == 0:
+    if "\t" not in before:
         return None
-    start, end = place.reading.line_span(place.line - 1)
-    heads = text[start:end].rstrip("\t ").split("\t")
     column = before.count("\t")
-    if len(heads) != text[place.line_start : place.line_end].rstrip("\t ").count("\t") + 1:
-        return None
-    head_start = start + sum(len(head) + 1 for head in heads[:column])
-    head_end = head_start + len(heads[column])
-    for label in labels:
-        if head_start <= label.start and label.end <= head_end and label.kind != ANOTHER:
-            return Found(LABEL[label.kind], "at the head of its column", label)
+    cells = text[place.line_start : place.line_end].rstrip("\t ").count("\t") + 1
+    for line in range(place.line - 1, max(-1, place.line - 1 - _LONGEST_COLUMN), -1):
+        start, end = place.reading.line_span(line)
+        heads = text[start:end].rstrip("\t ").split("\t") if end - start <= _WIDEST_ROW else []
+        if len(heads) != cells:
+            return None
+        head_start = start + sum(len(head) + 1 for head in heads[:column])
+        head_end = head_start + len(heads[column])
+        for label in islice(labels, bisect_left(labels, head_start, key=_START), None):
+            if label.end > head_end:
+                break
+            if label.kind != ANOTHER:
+                return Found(LABEL[label.kind], "at the head of its column", label)
     return None
 
 
@@ -241,12 +297,14 @@ def _after(place: Place, labels: list[Label], another: list[tuple[str, str]], *,
         if label.end > end:
             break
         gap = text[behind : label.start]
-        if ":" in gap or any(map(str.isdigit, gap)):
+        if ":" in gap or any(map(str.isdigit, gap)) or (gap[:1] in "])" and gap and _is_named_in_brackets(place)):
             break
         if label.kind == ANOTHER:
             if (
                 len(gap) <= _LONGEST_GAP_OF_ANOTHER_AFTER
                 and "\n" not in gap
+                and label.end - label.start > 1
+                and not reading.speaks_of(Concept.FIELD, label.start, label.end)
                 and not is_labelled
                 and (place.is_joined(behind, label.start) or not place.is_beside_a_word_for_typing())
             ):
@@ -257,7 +315,7 @@ def _after(place: Place, labels: list[Label], another: list[tuple[str, str]], *,
         points = AFTER_LABEL[label.kind] * _nearness(len(gap))
         if label.kind in _LOOSE_KINDS and len(gap) > _TIGHT and not place.is_joined(behind, label.start):
             points *= LOOSE
-        if "," in gap:
+        if "," in gap and not (gap.strip() == "," and label.kind == ONE_TIME and place.opens_line):
             points *= LOOSE
         if best is None or points > best.points:
             best = Found(points, "after it", label)

@@ -1,40 +1,43 @@
 """The words that say what a number is: a one-time code, a code of some kind, or another number."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from tempmail.domain.codes_text import Hit, Reading
 from tempmail.domain.lexicon.table import Concept
 
-ONE_TIME, CONFIRMATION, ANY_CODE, SOME_CODE, CODES, ANOTHER = (
-    "one-time code",
-    "confirmation code",
-    "code",
-    "code of some sort",
-    "codes in general",
-    "another number",
-)
+ONE_TIME: Final = "one-time code"
+CONFIRMATION: Final = "confirmation code"
+ANY_CODE: Final = "code"
+SOME_CODE: Final = "code of some sort"
+CODES: Final = "codes in general"
+TRANSACTION: Final = "transaction code"
+ANOTHER: Final = "another number"
 
 _OTHERS: Final = Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETING | Concept.IDENT
 # "Transaction OTP" and "approval TAN" are one-time codes, "meeting passcode" and "gift card passcode" are not.
 _OTHERS_OF_A_SURE_NOUN: Final = Concept.PROMO | Concept.MEETING | Concept.PICKUP
 _NOT_A_PURCHASE: Final = (_OTHERS & ~Concept.ORDER) | Concept.PICKUP | Concept.LIST_OF
-_MODIFIERS: Final = _OTHERS | Concept.AUTH | Concept.CONFIRM
+_MODIFIERS: Final = _OTHERS | Concept.AUTH | Concept.CONFIRM | Concept.DEAL
 _MODIFIERS_BUT_CONFIRM: Final = _MODIFIERS & ~Concept.CONFIRM
 _NOUNS: Final = Concept.CODE | Concept.OTP | Concept.CODES | Concept.NUMBER
+_NOT_A_DEAL: Final = (_OTHERS & ~Concept.ORDER) | Concept.PICKUP | Concept.LIST_OF
 _LABELS_OF_ANOTHER: Final = _OTHERS | Concept.LIST_OF | Concept.MARK
 _DIVIDING: Final = frozenset(".,:;!?()\n\t|[]/0123456789")
-_LONGEST_LEFT_GAP = 1
-_LONGEST_RIGHT_GAP = 8
-_MAX_MODIFIERS = 3
+_LONGEST_LEFT_GAP: Final = 1
+_LONGEST_RIGHT_GAP: Final = 8
+_MAX_MODIFIERS: Final = 3
 
 
-class Label(NamedTuple):
+class Label:
     """`explicit`: the words themselves say that it proves an identity ("verification", "login")."""
 
-    start: int
-    end: int
-    kind: str
-    explicit: bool
+    __slots__ = ("end", "explicit", "kind", "start")
+
+    def __init__(self, start: int, end: int, kind: str, explicit: bool) -> None:
+        self.start: Final = start
+        self.end: Final = end
+        self.kind: Final = kind
+        self.explicit: Final = explicit
 
 
 def find_labels(reading: Reading) -> list[Label]:
@@ -74,6 +77,8 @@ def _noun(reading: Reading, index: int) -> Label | None:
     others = _OTHERS_OF_A_SURE_NOUN if noun & Concept.OTP else _OTHERS
     other = concepts & (others | Concept.LIST_OF) and not _auth_is_nearer(noun, left)
     other = other or (concepts & Concept.PICKUP and any(modifier & Concept.PICKUP for _, _, modifier in left))
+    if concepts & Concept.DEAL and noun & Concept.CODE and not concepts & (_NOT_A_DEAL | Concept.AUTH | Concept.OTP):
+        return Label(start, end, TRANSACTION, explicit=False)
     if other:
         return Label(start, end, ANOTHER, explicit=False)
     explicit = bool(concepts & Concept.AUTH)
@@ -114,7 +119,10 @@ def _modifiers(reading: Reading, index: int, step: int) -> list[Hit]:
             break
         concepts = there[2]
         if concepts & Concept.LINK_FOR and step > 0 and not found:
-            wanted = Concept.AUTH
+            wanted = Concept.AUTH | Concept.DEAL
+        elif concepts & Concept.COPULA and step > 0 and not found:
+            # "Is" of one language may be "of the" of another.
+            wanted = Concept.DEAL
         elif concepts & wanted and not concepts & (Concept.LINK_FOR | Concept.CODE | Concept.OTP):
             found.append(there)
         else:

@@ -13,15 +13,20 @@ GROUP_GAPS: Final = (
     frozenset(" .·•‧∙,:/|") | DASHES | {") ", " (", ")-", " - ", " – ", " · ", " • ", " | "} | {"  ", "   "}
 )
 
+_WIDE_GAPS: Final = frozenset({"  ", "   "})
+_GAPS_OF_NUMBERS: Final = frozenset(".,:/")
 _AIRY_GAPS: Final = frozenset({" ", "  ", "   ", " - ", " – ", " · "})
 
 # Sizes of the groups of a code ("123 456" is 3, 3). Those not sure are read as one code only with a dash between.
 _SURE_GROUPS: Final = frozenset({(3, 3), (2, 2, 2), (4, 4)})
 _CODE_GROUPS: Final = _SURE_GROUPS | {(2, 2), (3, 2), (2, 3), (3, 4), (4, 3), (2, 2, 2, 2), (3, 3, 3), (4, 2), (2, 4)}
 
+_TRIPLETS: Final = (3, 3, 3)
+_LEADING_IN: Final = Concept.CODE | Concept.OTP | Concept.ASK
+
 _UNEVEN_GROUPS: Final = frozenset({(3, 4), (4, 3)})
 
-_DATE = re.compile(
+_DATE: Final = re.compile(
     r"(?:19|20)\d\d-(?:0?[1-9]|1[0-2])(?:-(?:0?[1-9]|[12]\d|3[01]))?\Z"
     r"|(?:0?[1-9]|[12]\d|3[01])-(?:0?[1-9]|[12]\d|3[01])-(?:19|20)?\d\d\Z"
 )
@@ -33,32 +38,38 @@ _CURRENCIES: Final = frozenset((
     "Ft", "kr", "Kč", "zł", "zl", "lei", "лв", "руб", "р", "грн", "Rs", "rs", "Rp", "rp", "dkr", "skr", "nkr", "din",
     "kn", "đ", "vnđ", "ريال", "درهم", "تومان", "جنيه", "دينار",
 ))  # fmt: skip
-_CURRENCY_BEHIND = re.compile(r"\s?[万萬亿億만억]?(?:[원円元₽€$£₹₺₴₫₪฿]|บาท|টাকা|रुपये|ریال|تومان|ريال|درهم)")
+_CURRENCY_BEHIND: Final = re.compile(r"\s?[万萬亿億만억]?(?:[원円元₽€$£₹₺₴₫₪฿]|บาท|টাকা|रुपये|ریال|تومان|ريال|درهم)")
 _HIDING: Final = frozenset("*•·●xX×#")
-_HIDDEN_DIGITS = re.compile(r"[*•·●xX×#]{2,}[ -]?\Z")
-_LONGEST_UNIT_GAP = 1
-_LONGEST_TAIL_GAP = 10
+_HIDDEN_DIGITS: Final = re.compile(r"[*•·●xX×#]{2,}[ -]?\Z")
+_LONGEST_UNIT_GAP: Final = 1
+_LONGEST_TAIL_GAP: Final = 10
+_LONGEST_PARTICLE: Final = 3
+_SCALE: Final = "0123456789"
 
 
 def group_reading(reading: Reading, first: int, last: int) -> tuple[str, str | None] | None:
     """How the digit words `first` to `last` read as one number: (form, why it is no code or None). None: they are
     several numbers, to be read one by one or split at their widest gap (`split_points`)."""
     text = reading.text
-    sizes = tuple(len(word) for word in reading.words[first : last + 1])
+    sizes = tuple([len(word) for word in reading.words[first : last + 1]])
     gaps = set(reading.gaps[first:last])
     start, end = reading.starts[first], reading.end_of(last)
     total = sum(sizes)
     if (
         max(sizes) == 1
         and (len(gaps) == 1 or gaps <= _AIRY_GAPS)
-        and 4 <= total <= 8
-        and not (total == 4 and gaps <= {".", ",", ":", "/"})
+        and 4 <= total <= 10
+        and not (total == 4 and gaps <= _GAPS_OF_NUMBERS)
     ):
-        return SINGLE_DIGITS, glued(text, start, end)
+        shown = "".join(reading.words[first : last + 1])
+        return SINGLE_DIGITS, "a scale" if shown in _SCALE else glued(text, start, end)
     before = text[max(0, start - 2) : start]
+    if " (" in gaps and not any(")" in gap for gap in gaps) and not before.endswith(("+", "+(")):
+        # "482913 (10 minutes)": what is in brackets is another number.
+        return None
     if before.endswith(("+", "+(")) or any("(" in gap or ")" in gap for gap in gaps):
         return "", "a phone number"
-    if gaps & {"  ", "   "}:
+    if not gaps.isdisjoint(_WIDE_GAPS):
         return None
     if len(gaps) > 1:
         if gaps & {" ", ",", "|", " | "} and not (total >= 9 and gaps <= {" ", "-", "–", "."}):
@@ -78,7 +89,11 @@ def group_reading(reading: Reading, first: int, last: int) -> tuple[str, str | N
         return "", "a date"
     if sizes in _SURE_GROUPS or (sizes in _CODE_GROUPS and (dashed or sizes[0] == sizes[-1])):
         form = "even digit groups" if sizes in _SURE_GROUPS else "digit groups"
+        if sizes == _TRIPLETS:
+            form = "triplets"
         return form, glued(text, start, end) or counted(reading, first, last)
+    if sizes in _CODE_GROUPS and _is_asked_for(reading, first, last):
+        return "digit groups", glued(text, start, end) or counted(reading, first, last)
     if sizes in _UNEVEN_GROUPS and _fills_its_cell(text, start, end):
         return "digit groups", glued(text, start, end)
     if reading.words[first][0] == "0" and len(sizes) == 2 and 9 <= total <= 12:
@@ -86,6 +101,16 @@ def group_reading(reading: Reading, first: int, last: int) -> tuple[str, str | N
     if not dashed and ((len(sizes) == 2 and max(sizes) >= 4) or total < 7):
         return None
     return "", "a long number in groups"
+
+
+def _is_asked_for(reading: Reading, first: int, last: int) -> bool:
+    """Whether a word that names a code or tells to type it stands right before a number, and no place name behind."""
+    start = reading.starts[first]
+    before = reading.hits_between(max(0, start - 24), start)
+    if not before or not before[-1][2] & _LEADING_IN or reading.text[before[-1][1] : start].strip(" :\"'“«*"):
+        return False
+    following = reading.words[last + 1] if last + 1 < len(reading.words) and reading.gaps[last] == " " else ""
+    return not following[:1].isupper()
 
 
 def _fills_its_cell(text: str, start: int, end: int) -> bool:
@@ -99,7 +124,7 @@ def _fills_its_cell(text: str, start: int, end: int) -> bool:
 def split_points(reading: Reading, first: int, last: int) -> list[tuple[int, int]]:
     """The parts of a run that is not one number: divided at its spaces, or else at every gap."""
     gaps = reading.gaps[first:last]
-    widest = next((gap for gap in ("   ", "  ", " ", " | ", "|", ",") if gap in gaps), None)
+    widest = next((gap for gap in (" (", "   ", "  ", " ", " | ", "|", ",") if gap in gaps), None)
     whole_is_even = widest is None or all(gap == widest for gap in gaps)
     parts: list[tuple[int, int]] = []
     start = first
@@ -124,15 +149,17 @@ def glued(text: str, start: int, end: int) -> str | None:
         return None
     if before == after and before in "_*":
         return None
-    if before in "/_\\@&%~" or after in "/_\\@=&~" or (before == "." and earlier.isalnum()):
+    if before in "/_\\@&%~$" or after in "/_\\@=&~" or (before == "." and earlier.isalnum()):
         return "part of a path, address or name"
     if after == "." and further.isascii() and further.isalnum() and not further.isupper():
         return "part of a path, address or name"
+    if before == ":" and after == ":":
+        return "part of a path, address or name"
     if before == "+" or (before == "(" and earlier == "+"):
         return "a phone number"
-    if (before in "-–" and earlier.isalnum() and not text[max(0, start - 4) : start - 1].isalpha()) or (
-        after in "-–" and further.isalnum()
-    ):
+    if (
+        before in "-–" and earlier.isalnum() and earlier.isascii() and not text[max(0, start - 4) : start - 1].isalpha()
+    ) or (after in "-–" and further.isalnum() and not _is_particle(text, end + 1)):
         return "part of a longer identifier"
     if after == "%" or (after == " " and further == "%"):
         return "a percentage"
@@ -141,6 +168,13 @@ def glued(text: str, start: int, end: int) -> str | None:
         if hidden:
             return "the tail of a card or account number"
     return None
+
+
+def _is_particle(text: str, start: int) -> bool:
+    """Whether a short ending in small letters is tied to a number by a dash: "482913-as", "482913-ը"."""
+    ending = text[start : start + _LONGEST_PARTICLE + 1]
+    length = next((at for at, letter in enumerate(ending) if not letter.isalnum()), len(ending))
+    return 0 < length <= _LONGEST_PARTICLE and ending[:length].isalpha() and ending[:length].upper() != ending[:length]
 
 
 def counted(reading: Reading, first: int, last: int) -> str | None:

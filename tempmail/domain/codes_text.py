@@ -2,78 +2,128 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import accumulate, count
-from operator import add
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
 
 from tempmail.domain.lexicon.letters import WORD_LETTERS, fold
-from tempmail.domain.lexicon.table import OF_THE_MAIL, phrases_from, run_concepts, word_concepts
+from tempmail.domain.lexicon.table import LONGEST_WORD, OF_THE_MAIL, phrases_from, run_concepts, word_concepts
 
-MAX_CHARS = 20_000
-MAX_WORDS = 4_000
-MAX_OPAQUE = 400
+MAX_CHARS: Final = 20_000
+MAX_WORDS: Final = 4_000
+MAX_OPAQUE: Final = 400
+MAX_REMEMBERED_WORDS: Final = 32_768
 
-PLAIN, DIGITS, MIXED, CAPITALS = 0, 1, 2, 3
+PLAIN: Final = 0
+DIGITS: Final = 1
+MIXED: Final = 2
+CAPITALS: Final = 3
+SCRAMBLED: Final = 4
 
-_WORDS = re.compile(f"([{WORD_LETTERS}]+)")
-_NOT_TEXT = re.compile(
-    r"(?:https?|ftp)://[^\s<>\"'\uff08\u3000]{1,4096}+|\bwww\.[^\s<>\"']{1,4096}+"
-    r"|(?<![\w.+*-])[\w.+*-]{1,64}+@(?:[\w-]{1,63}+\.)*+[\w-]{1,63}+",
-    re.IGNORECASE,
+_WORDS: Final = re.compile(f"([{WORD_LETTERS}]+)")
+_ASCII_WORDS: Final = re.compile("([0-9A-Za-z]+)")
+_WEB_ADDRESS: Final = re.compile(
+    r"(?:https?|ftp)://[^\s<>\"'\uff08\u3000]{1,4096}+|\bwww\.[^\s<>\"']{1,4096}+", re.IGNORECASE
+)
+_NOT_TEXT: Final = re.compile(
+    _WEB_ADDRESS.pattern + r"|(?<![\w.+*-])[\w.+*-]{1,64}+@(?:[\w-]{1,63}+\.)*+[\w-]{1,63}+", re.IGNORECASE
 )
 # One set of characters first, so that the search skips to the next of them.
-_SENTENCE_END = re.compile(r"[.!?\n。！？।؟۔](?:(?<=[.!?])\s+|(?<![.!?]))")
-_PHRASE_GAP = frozenset(" -'’‑–־\n\t")
+_SENTENCE_END: Final = re.compile(r"([.!?\n。！？।؟۔](?:(?<=[.!?])\s+|(?<![.!?])))")
+_CONSONANTS: Final = re.compile("[b-df-hj-np-tv-xzB-DF-HJ-NP-TV-XZ]{4}")
+_CAPITAL_INSIDE: Final = re.compile("[a-z][A-Z]")
+_PARTS: Final = re.compile("[A-Z]*[a-z]*")
+_VOWEL: Final = re.compile("[aeiouyAEIOUY]")
+_NAME_AND_CAPITALS: Final = re.compile(r"[A-Z]?[a-z]+[A-Z]{2,4}\Z")
+_SHORTEST_SCRAMBLED: Final = 6
+_LONGEST_SCRAMBLED: Final = 12
+_PHRASE_GAP: Final = frozenset(" -'’‑–־\n\t")
 
+
+_T = TypeVar("_T")
 
 # A term of the lexicon in the text: start, end, concepts. A bare tuple, since a text has one at every third word.
 Hit: TypeAlias = tuple[int, int, int]
 
 
-class _Meaning(NamedTuple):
+class _Meaning:
     """What is known of a word: its concepts, its shape, and the phrases that it may begin.
 
     `seconds`: the second words of these phrases, or None where one of them is only the beginning of a word.
     """
 
-    concepts: int
-    shape: int
-    phrases: tuple[tuple[tuple[str, ...], int], ...]
-    seconds: frozenset[str] | None
+    __slots__ = ("concepts", "phrases", "seconds", "shape")
+
+    def __init__(
+        self,
+        concepts: int,
+        shape: int,
+        phrases: tuple[tuple[tuple[str, ...], int], ...],
+        seconds: frozenset[str] | None,
+    ) -> None:
+        self.concepts: Final = concepts
+        self.shape: Final = shape
+        self.phrases: Final = phrases
+        self.seconds: Final = seconds
 
 
-@dataclass(slots=True)
 class Reading:
     """One source of a mail, read once.
 
     `words`, `starts` and `gaps` run in parallel: a word, where it starts, and the text between it and the next word.
-    `shaped`: the indices of words with digits or in capitals. `opaque`: addresses and URLs; no word in them counts.
+    `shaped`: the indices of words with digits, in capitals or scrambled. `opaque`: addresses and URLs; no word in them
+    counts.
     `concepts`: all that the hits speak of; what is not in it need not be looked for.
     """
 
-    source: str
-    text: str
-    words: list[str]
-    starts: list[int]
-    gaps: list[str]
-    shaped: list[tuple[int, int]]
-    hits: list[Hit]
-    opaque: list[tuple[int, int]]
-    concepts: int
-    _hit_starts: list[int] = field(default_factory=list)
-    _line_starts: list[int] = field(default_factory=list)
-    _sentence_starts: list[int] = field(default_factory=list)
+    __slots__ = (
+        "_hit_starts",
+        "_line_starts",
+        "_sentence_starts",
+        "concepts",
+        "gaps",
+        "hits",
+        "opaque",
+        "shaped",
+        "source",
+        "starts",
+        "text",
+        "words",
+    )
+
+    def __init__(
+        self,
+        source: str,
+        text: str,
+        words: list[str],
+        starts: list[int],
+        gaps: list[str],
+        shaped: list[tuple[int, int]],
+        hits: list[Hit],
+        opaque: list[tuple[int, int]],
+        concepts: int,
+    ) -> None:
+        self.source: Final = source
+        self.text: Final = text
+        self.words: Final = words
+        self.starts: Final = starts
+        self.gaps: Final = gaps
+        self.shaped: Final = shaped
+        self.hits: Final = hits
+        self.opaque: Final = opaque
+        self.concepts: Final = concepts
+        self._hit_starts: list[int] = []
+        self._line_starts: list[int] = []
+        self._sentence_starts: list[int] = []
 
     def end_of(self, word: int) -> int:
         return self.starts[word] + len(self.words[word])
 
     def line_of(self, at: int) -> int:
         if not self._line_starts:
-            lengths = accumulate(map(len, self.text.split("\n")))
-            self._line_starts = [0, *map(add, lengths, count(1))][:-1]
+            start = 0
+            for line in self.text.split("\n"):
+                self._line_starts.append(start)
+                start += len(line) + 1
         return bisect_right(self._line_starts, at) - 1
 
     def line_span(self, line: int) -> tuple[int, int]:
@@ -120,13 +170,24 @@ class Reading:
 
     def _sentences(self) -> list[int]:
         text = self.text
-        self._sentence_starts = [0]
-        self._sentence_starts += [
-            end
-            for start, end in [found.span() for found in _SENTENCE_END.finditer(text)]
-            if text[start] != "." or not (text[start - 2 : start] == ".." or _abbreviates(text, start, end))
-        ]
-        return self._sentence_starts
+        starts = [0]
+        parts = _SENTENCE_END.split(text)
+        end = 0
+        for sentence, mark in zip(parts[:-1:2], parts[1::2], strict=True):
+            dot = end + len(sentence)
+            end = dot + len(mark)
+            if mark[0] != "." or not (text[dot - 2 : dot] == ".." or _abbreviates(text, dot, end)):
+                starts.append(end)
+        self._sentence_starts = starts
+        return starts
+
+
+def has_word(text: str) -> bool:
+    """Whether there is a letter or digit in a text, which mostly has one at once or is short."""
+    for char in text:  # noqa: SIM110 - a generator costs more than the search
+        if char.isalnum():
+            return True
+    return False
 
 
 def _abbreviates(text: str, dot: int, end: int) -> bool:
@@ -139,10 +200,15 @@ def _abbreviates(text: str, dot: int, end: int) -> bool:
 def read_source(source: str, text: str) -> Reading:
     """The reading of an already normalised text, cut at MAX_CHARS and MAX_WORDS."""
     text = text[:MAX_CHARS]
-    parts = _WORDS.split(text, MAX_WORDS)
+    parts = (_ASCII_WORDS if text.isascii() else _WORDS).split(text, MAX_WORDS)
     words, gaps = parts[1::2], parts[2::2]
-    starts = list(accumulate(map(len, parts)))[:-1:2]
-    meanings: list[_Meaning | None] = list(map(_meaning, words))
+    ends: list[int] = []
+    at = 0
+    for part in parts:
+        at += len(part)
+        ends.append(at)
+    starts = ends[:-1:2]
+    meanings: list[_Meaning | None] = list(map(_MEANINGS.__getitem__, words))
     opaque = _opaque_spans(text)
     for start, end in opaque:
         first, behind = bisect_right(starts, start) - 1, bisect_left(starts, end)
@@ -154,16 +220,16 @@ def read_source(source: str, text: str) -> Reading:
     shaped: list[tuple[int, int]] = []
     everything = 0
     taken_until = -1
+    last_word = len(words) - 1
     for index, meaning in enumerate(meanings):
         if meaning is None:
             continue
-        concepts, shape, phrases, seconds = meaning
-        if shape:
-            shaped.append((index, shape))
-        if index <= taken_until or shape == DIGITS:
+        if meaning.shape:
+            shaped.append((index, meaning.shape))
+        if index <= taken_until or meaning.shape == DIGITS:
             continue
-        last = index
-        if phrases and index + 1 < len(words) and (seconds is None or _folded(words[index + 1]) in seconds):
+        concepts, last, seconds = meaning.concepts, index, meaning.seconds
+        if meaning.phrases and index < last_word and (seconds is None or _FOLDED[words[index + 1]] in seconds):
             longest, last = _longest(meaning, words, gaps, index)
             if longest & ~OF_THE_MAIL:
                 concepts, taken_until = longest, last
@@ -186,45 +252,85 @@ def _opaque_spans(text: str) -> list[tuple[int, int]]:
         return []
     spans: list[tuple[int, int]] = []
     for start, end in lines_with_addresses(text):
-        spans += [found.span() for found in _NOT_TEXT.finditer(text, start, end)]
+        # The search for mail addresses tries every word.
+        pattern = _NOT_TEXT if text.find("@", start, end) >= 0 else _WEB_ADDRESS
+        spans += [found.span() for found in pattern.finditer(text, start, end)]
         if len(spans) >= MAX_OPAQUE:
             break
     return spans[:MAX_OPAQUE]
 
 
-def lines_with_addresses(text: str) -> Iterator[tuple[int, int]]:
+def lines_with_addresses(text: str) -> list[tuple[int, int]]:
     """The lines that may hold a web or mail address, as spans. A search of these alone takes a tenth of the time."""
+    lines: list[tuple[int, int]] = []
     start = 0
     has_www = "www." in text.lower()
     for line in text.split("\n"):
         if "://" in line or "@" in line or (has_www and "www." in line.lower()):
-            yield start, start + len(line)
+            lines.append((start, start + len(line)))
         start += len(line) + 1
+    return lines
 
 
-@lru_cache(maxsize=16_384)
+def is_scrambled(word: str) -> bool:
+    """Whether Latin letters in mixed case cannot be spoken, unlike those of a name in parts ("TechCrunch")."""
+    if not _SHORTEST_SCRAMBLED <= len(word) <= _LONGEST_SCRAMBLED or word[1:].islower() or not word.isalpha():
+        return False
+    if not _CAPITAL_INSIDE.search(word) or not _CONSONANTS.search(word) or _NAME_AND_CAPITALS.match(word):
+        return False
+    return any(part and not _VOWEL.search(part) for part in _PARTS.findall(word))
+
+
 def _meaning(word: str) -> _Meaning | None:
     """What the word means, or None where it means nothing."""
     shape = PLAIN
     if word.isascii():
         if word.isdigit():
-            shape = DIGITS
-        elif not word.isalpha():
+            return _OF_DIGITS
+        if not word.isalpha():
             shape = MIXED
         elif len(word) >= 3 and word.isupper():
             shape = CAPITALS
-    if shape == DIGITS:
-        return _Meaning(0, shape, (), None)
-    concepts, phrases = word_concepts(word), phrases_from(word)
+        elif is_scrambled(word):
+            shape = SCRAMBLED
+    if len(word) > LONGEST_WORD:
+        return _Meaning(0, shape, (), None) if shape else None
+    folded = fold(word)
+    concepts, phrases = word_concepts(folded), phrases_from(folded)
     second = [rest[0] for rest, _ in phrases]
     seconds = None if any(word.endswith("*") for word in second) else frozenset(second)
     return _Meaning(concepts, shape, phrases, seconds) if concepts or shape or phrases else None
 
 
+class _Lately(dict[str, _T]):
+    """What a function says of the words that were read lately, in half the time of an `lru_cache`, which orders its
+    entries at every look. When it is full, it starts anew and takes over what is asked for again."""
+
+    def __init__(self, function: Callable[[str], _T]) -> None:
+        super().__init__()
+        self._function = function
+        self._before: dict[str, _T] = {}
+
+    def __missing__(self, word: str) -> _T:
+        if len(word) > LONGEST_WORD:
+            return self._function(word)
+        if len(self) >= MAX_REMEMBERED_WORDS:
+            self._before = dict(self)
+            self.clear()
+        before = self._before
+        found = self[word] = before[word] if word in before else self._function(word)
+        return found
+
+
+_OF_DIGITS: Final = _Meaning(0, DIGITS, (), None)
+_MEANINGS: Final = _Lately(_meaning)
+_FOLDED: Final = _Lately(fold)
+
+
 def _longest(meaning: _Meaning, words: list[str], gaps: list[str], index: int) -> tuple[int, int]:
     """(concepts, last word) of the longest phrase that begins at `index`, or of the word alone."""
     if _joins(gaps[index]):
-        following = _folded(words[index + 1])
+        following = _FOLDED[words[index + 1]]
         for rest, concepts in meaning.phrases:
             second = rest[0]
             is_second = second == following or (second[-1] == "*" and following.startswith(second[:-1]))
@@ -238,7 +344,7 @@ def _continues(words: list[str], gaps: list[str], index: int, rest: tuple[str, .
     if index + len(rest) >= len(words):
         return False
     for at, wanted in enumerate(rest, index):
-        folded = _folded(words[at + 1])
+        folded = _FOLDED[words[at + 1]]
         same = folded.startswith(wanted[:-1]) if wanted[-1] == "*" else folded == wanted
         if not same or not _joins(gaps[at]):
             return False
@@ -248,6 +354,3 @@ def _continues(words: list[str], gaps: list[str], index: int, rest: tuple[str, .
 def _joins(gap: str) -> bool:
     """Whether the words on both sides may belong to one phrase: only spaces, dashes or apostrophes between."""
     return len(gap) <= 2 and _PHRASE_GAP.issuperset(gap)
-
-
-_folded = lru_cache(maxsize=16_384)(fold)

@@ -14,22 +14,25 @@ from tempmail.domain.links import LinkCandidate
 from tempmail.domain.links_text import ShownLink, links_in_text
 from tempmail.domain.mime import ParsedMail, parse
 
-VERSION: Final = 2
+VERSION: Final = 3
 MAX_ALT_SOURCES: Final = 40
 MAX_SUBJECT_CHARS: Final = 1_000
 
-_FORWARDED = re.compile(
+_FORWARDED: Final = re.compile(
     r"\s*(?:\[[^\]]{0,30}\]\s*)?(?:fwd?|wg|tr|rv|enc|vs|i|doorst|vidarebefordrat|pd|转发|轉寄|転送|전달)\s*[:：]",
     re.IGNORECASE,
 )
-_QUOTED_LINES = re.compile(r"(?:^>[^\n]*(?:\n|\Z))+", re.MULTILINE)
+# Lines after `>`, but not one line of a single word: an arrow before an address or a code.
+_QUOTED_LINES: Final = re.compile(
+    r"^>(?![> ]{0,4}[^\s>]+[ <]{0,4}(?:\n(?!>)|\Z))[^\n]*(?:\n|\Z)(?:^>[^\n]*(?:\n|\Z))*", re.MULTILINE
+)
 # In a string that may be a code: a digit, capitals, words joined by a dash.
-_OF_INTEREST = re.compile(r"\d|[A-Z]{3}|[a-z]-[a-z]")
-_SEPARATOR = re.compile(r"^[ \t]*-{2,}[^\n-]{3,40}-{2,}[ \t]*$", re.MULTILINE)
-_COLON_AT_END = re.compile(r"[:：][ \t]*+$", re.MULTILINE)
-_ATTRIBUTION = re.compile(
+_OF_INTEREST: Final = re.compile(r"\d|[A-Z]{3}|[a-z]-[a-z]")
+_SEPARATOR: Final = re.compile(r"^[ \t]*-{2,}(?=[^\n]{0,40}[^\W\d_])[^\n-]{3,40}-{2,}[ \t]*$", re.MULTILINE)
+_COLON_AT_END: Final = re.compile(r":[ \t]*+$", re.MULTILINE)
+_ATTRIBUTION: Final = re.compile(
     r"(?:wrote|schrieb|écrit|escribió|escreveu|scritto|schreef|skrev|napisał|написал|пише|kirjoitti|yazdı|写道|寫道)"
-    r"[^\n]{0,60}[:：][ \t]*$",
+    r"[^\n]{0,60}:[ \t]*$",
     re.MULTILINE,
 )
 
@@ -92,15 +95,19 @@ class _Parts:
 
     def settled_by_text(self) -> Extraction | None:
         """The result of subject and text part if they hold a code and whatever links the mail has. A text part without
-        a code may be a stub, and one without addresses may leave the link to the page."""
+        anything like a code may be a stub, and one without addresses may leave the link to the page."""
         mail = self._mail
         if "://" not in mail.text and "<a" in mail.html:
             return None
         text = self._read_text()
-        if not text.is_open and not self._subject.is_open:
+        if not text.is_open:
             return None
-        candidates = find_codes([self._subject, text], _people(mail))
-        return self._extraction(candidates, _links_in(text)) if chosen(candidates) is not None else None
+        candidates = find_codes([self._subject, text], self._people)
+        code = chosen(candidates)
+        # A text part that lost its line ends may show a code and the next word as one.
+        if code is None or not (code.isdigit() or code in mail.html):
+            return None
+        return self._extraction(candidates, _links_in(text))
 
     def extract(self, view: HtmlView | None) -> Extraction:
         """The result of all parts; `view` is the view of the HTML."""
@@ -120,11 +127,16 @@ class _Parts:
                 for name, hint in hints
                 if any(map(str.isdigit, hint))
             ]
-        return self._extraction(find_codes(sources, _people(self._mail)), shown)
+        return self._extraction(find_codes(sources, self._people), shown)
 
     def _extraction(self, candidates: tuple[CodeCandidate, ...], shown: list[ShownLink]) -> Extraction:
         found = links.find_links(shown, self._subject.source.reading) if shown else ()
         return Extraction(chosen(candidates), links.chosen(found), candidates, found)
+
+    def _people(self) -> str:
+        """The addresses and names in From and To: no word of them is a code."""
+        people = self._mail.from_ + self._mail.to
+        return " ".join([f"{address.name} {address.address}" for address in people])[:2_000]
 
     def _read_text(self) -> Searched:
         if self._text is None:
@@ -182,8 +194,3 @@ def _attribution(text: str) -> re.Match[str] | None:
         if found:
             return found
     return None
-
-
-def _people(mail: ParsedMail) -> str:
-    """The addresses and names in From and To: no word of them is a code."""
-    return " ".join(f"{address.name} {address.address}" for address in mail.from_ + mail.to)[:2_000]

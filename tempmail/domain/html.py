@@ -7,23 +7,23 @@ One character per cell, span or block (a common way to show a code) is joined to
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-MAX_HTML_CHARS = 200_000
-MAX_NODES = 12_000
-MAX_TEXT_CHARS = 20_000
-MAX_LINKS = 120
-MAX_ALTS = 100
-MAX_PREHEADER_CHARS = 600
-MAX_URL_CHARS = 4_096
-_LONG_CHARS = 60_000
+MAX_HTML_CHARS: Final = 200_000
+MAX_NODES: Final = 12_000
+MAX_TEXT_CHARS: Final = 20_000
+MAX_LINKS: Final = 120
+MAX_ALTS: Final = 100
+MAX_PREHEADER_CHARS: Final = 600
+MAX_URL_CHARS: Final = 4_096
+_LONG_CHARS: Final = 60_000
 
-_SKIPPED = frozenset(
-    {"head", "style", "script", "title", "noscript", "template", "svg", "object", "select", "textarea"}
+_SKIPPED: Final = frozenset(
+    {"head", "style", "script", "title", "desc", "metadata", "noscript", "template", "object", "select", "textarea"}
 )
-_BLOCKS = frozenset(
+_BLOCKS: Final = frozenset(
     [
         "address",
         "article",
@@ -58,42 +58,55 @@ _BLOCKS = frozenset(
         "section",
         "table",
         "tbody",
+        "text",
         "tfoot",
         "thead",
         "tr",
         "ul",
     ]
 )
-_CELLS = frozenset({"td", "th"})
-_LARGE = frozenset({"h1", "h2", "h3", "big"})
-_LARGE_FONTS = frozenset({"5", "6", "7", "+2", "+3", "+4"})
+_CELLS: Final = frozenset({"td", "th"})
+_FIELDS: Final = frozenset({"", "text", "tel", "number"})
+_LARGE: Final = frozenset({"h1", "h2", "h3", "big"})
+_LARGE_FONTS: Final = frozenset({"5", "6", "7", "+2", "+3", "+4"})
 
-_SPACE = " \t\r\n\f"
-_SPACES = re.compile(r"[ \t\r\n\f]++")
-_HIDDEN_STYLE = re.compile(
+_SPACE: Final = " \t\r\n\f"
+_SPACES: Final = re.compile(r"[ \t\r\n\f]++")
+_HIDDEN_STYLE: Final = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:0(?:\.0+)?(?![.\d])|max-height:0(?![.\d])"
     r"|(?<![-\w])height:0(?:px)?;(?:.{0,80})overflow:hidden|overflow:hidden;(?:.{0,80})(?<![-\w])height:0(?![.\d])"
 )
-_FONT_SIZE = re.compile(
+_FONT_SIZE: Final = re.compile(
     r"(?<![-\w])font(?:-size)?:[^;]{0,80}?(?<![\w.#])(?:(\d{1,4}(?:\.\d{1,3})?)(px|pt|em|rem|%)|0(?![\w.%]))"
 )
 # One of these is in every style that _HIDDEN_STYLE finds.
-_HIDING_WORDS = ("none", "hid", "collapse", "opacity", "max-height")
-_BUTTON_STYLE = re.compile(r"background|border-radius|display:(?:inline-)?block|padding")
+_HIDING_WORDS: Final = ("none", "hid", "collapse", "opacity", "max-height")
+_BUTTON_STYLE: Final = re.compile(r"background|border-radius|display:(?:inline-)?block|padding")
 # Begins only where a selector can, so that no text is scanned twice.
-_HIDING_RULE = re.compile(r"(?<![^{}])([^{}]{1,200}+)\{([^{}]{0,500}+)\}")
-_CLASS_SELECTOR = re.compile(r"(?:^|,)\.([\w-]{1,60})(?=$|,)")
-_SINGLES = re.compile(r"(?:(?<=\n)|\A)[ \u00a0]*+[0-9A-Za-z](?:[ \u00a0]*+[\t\n]\s*+[0-9A-Za-z](?=\s)){3,11}+")
-_GROUPS_ROW = re.compile(
+_HIDING_RULE: Final = re.compile(r"(?<![^{}])([^{}]{1,200}+)\{([^{}]{0,500}+)\}")
+_CLASS_SELECTOR: Final = re.compile(r"(?:^|,)\.([\w-]{1,60})(?=$|,)")
+_SINGLES: Final = re.compile(
+    r"(?:(?<=\n)|\A)[ \u00a0]*+[0-9A-Za-z]"
+    r"(?:[ \u00a0]*+[\t\n]\s*+(?:[-–]\s++)?[0-9A-Za-z](?=[ \u00a0]*+(?:[\t\n]|\Z))){3,11}+"
+)
+_GROUPS_ROW: Final = re.compile(
     r"(?:(?<=\n)|\A)(\d{2,4})\t(?:[-–]\t)?(\d{2,4})(?:\t(?:[-–]\t)?(\d{2,4}))?(?=[\t ]*+(?:\n|\Z))"
 )
-_DATA_URI = re.compile(r"\bdata:[^\s\"'>)]{200,}+")
-_NOISE = (("<!--", "-->"), ("<style", "</style"), ("<script", "</script"))
+_GROUPS_LINES: Final = re.compile(r"(?:(?<=[^\d\s]\n)|\A)\d{3}[ \t]*+\n\s*+\d{3}(?=[ \t]*+(?:\n(?!\d)|\Z))")
+_DATA_URI: Final = re.compile(r"\bdata:[^\s\"'>)]{200,}+")
+_NOISE: Final = (("<!--", "-->"), ("<style", "</style"), ("<script", "</script"))
 
-_TO_PX = {"pt": 1.33, "em": 16.0, "rem": 16.0, "%": 0.16}
-_LARGE_PX = 20.0
-_SHORTEST_NUMBER = 4
-_LONGEST_GROUP = 4
+_TO_PX: Final = {"pt": 1.33, "em": 16.0, "rem": 16.0, "%": 0.16}
+_LARGE_PX: Final = 20.0
+_SHORTEST_NUMBER: Final = 4
+_LONGEST_GROUP: Final = 4
+_BOXED: Final = 3
+_LONGEST_PICTURED: Final = 16
+_PICTURED: Final = re.compile(
+    r"[A-Z]|(?!(?:19|20)\d\d\Z)\d(?:[ -]?\d){0,9}|(?=\d*[A-Z])(?=[A-Z-]*\d)[A-Z\d]{4,8}(?:-[A-Z\d]{3,7})?"
+)
+_LONGEST_FIELD: Final = 40
+_STRUCK: Final = frozenset({"s", "strike", "del"})
 
 
 class HtmlLink(NamedTuple):
@@ -110,7 +123,7 @@ class HtmlLink(NamedTuple):
 class HtmlView:
     """The visible part of an HTML body.
 
-    `prominent`: spans of `text` that are set large. `quoted`: spans inside a quotation of an earlier mail.
+    `prominent`: spans of `text` that are set large. `quoted`: spans of an earlier mail or struck out.
     `preheader`: hidden text, as shown in a list of mails. `alts`: texts of images.
     """
 
@@ -181,24 +194,28 @@ def _squeeze(style: str) -> str:
     return style
 
 
-@dataclass(slots=True)
+class _OpenLink:
+    __slots__ = ("first_alt", "is_button", "start", "url")
+
+    def __init__(self, url: str, start: int, is_button: bool, first_alt: int) -> None:
+        self.url: Final = url
+        self.start: Final = start
+        self.is_button: Final = is_button
+        self.first_alt: Final = first_alt
+
+
 class _Frame:
     """An element that is open, and what to do when it closes."""
 
-    tag: str
-    hidden: bool
-    tiny: bool
-    large_from: int = -1
-    quoted_from: int = -1
-    link: "_OpenLink | None" = None
+    __slots__ = ("hidden", "large_from", "link", "quoted_from", "tag", "tiny")
 
-
-@dataclass(slots=True)
-class _OpenLink:
-    url: str
-    start: int
-    is_button: bool
-    first_alt: int
+    def __init__(self, tag: str, hidden: bool, tiny: bool) -> None:
+        self.tag: Final = tag
+        self.hidden = hidden
+        self.tiny = tiny
+        self.large_from = -1
+        self.quoted_from = -1
+        self.link: _OpenLink | None = None
 
 
 class _Reader:
@@ -242,6 +259,8 @@ class _Reader:
                 self._break("\n")
             elif tag == "img":
                 self._image(node, frame)
+            elif tag == "input":
+                self._field(node.attributes, frame)
             elif tag and tag[0] not in "-!" and tag not in _SKIPPED:
                 opened.append((node.next, frame))
                 frame = self._open(node, tag, frame)
@@ -264,6 +283,8 @@ class _Reader:
             self._apply(attributes, frame)
         if tag in _LARGE:
             frame.large_from = self._length
+        elif tag in _STRUCK:
+            frame.quoted_from = self._length
         if tag in _CELLS:
             self._break("\t")
         elif tag in _BLOCKS:
@@ -326,6 +347,21 @@ class _Reader:
         alt = node.attributes.get("alt")
         if alt and not frame.hidden and len(self._alts) < MAX_ALTS:
             self._alts.append(" ".join(alt.split())[:500])
+            # A picture of a number belongs among the words around it, and a row of digits to one number.
+            if len(alt) <= _LONGEST_PICTURED and _PICTURED.fullmatch(alt) and not _is_a_link(node):
+                self._add(alt, frame)
+
+    def _field(self, attributes: dict[str, str | None], frame: _Frame) -> None:
+        """What stands in a field that is only shown, not filled in."""
+        if "readonly" not in attributes and "disabled" not in attributes:
+            return
+        value = attributes.get("value")
+        if (
+            value
+            and (attributes.get("type") or "").lower() in _FIELDS
+            and not _style(attributes.get("style") or "").hides
+        ):
+            self._add(value[:_LONGEST_FIELD], frame)
 
     def _add(self, raw: str, frame: _Frame) -> None:
         if frame.hidden or frame.tiny:
@@ -355,6 +391,12 @@ class _Reader:
         self._last = mark
 
 
+def _is_a_link(picture: LexborNode) -> bool:
+    """Whether a picture is what is clicked, like the figures of a scale."""
+    parent = picture.parent
+    return parent is not None and (parent.tag == "a" or (parent.parent is not None and parent.parent.tag == "a"))
+
+
 def _has_odd_spaces(raw: str) -> bool:
     return "\n" in raw or "  " in raw or "\t" in raw or "\r" in raw or "\f" in raw
 
@@ -375,7 +417,7 @@ class _Style(NamedTuple):
     is_button: bool = False
 
 
-_NO_STYLE = _Style()
+_NO_STYLE: Final = _Style()
 
 
 def _style(written: str) -> _Style:
@@ -391,8 +433,8 @@ def _read_style(written: str) -> _Style:
 
 
 # A page says the same few styles again and again, and so do the mails of one sender.
-_REMEMBERED_STYLE_CHARS = 400
-_remembered_style = lru_cache(maxsize=2_048)(_read_style)
+_REMEMBERED_STYLE_CHARS: Final = 400
+_remembered_style: Final = lru_cache(maxsize=2_048)(_read_style)
 
 
 def _font_px(style: str) -> float | None:
@@ -414,6 +456,8 @@ def _join_singles(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     runs = [(run, "") for run in _SINGLES.finditer(text)] if sum(len(cell) == 1 for cell in cells) >= 3 else []
     if "\t" in text and any(map(str.isdigit, cells)):
         runs += [(row, " ") for row in _GROUPS_ROW.finditer(text)]
+    if sum(len(cell) == _BOXED and cell.isdigit() for cell in cells) == 2:
+        runs += [(row, " ") for row in _GROUPS_LINES.finditer(text)]
     if not runs:
         return text, ()
     pieces: list[str] = []

@@ -14,10 +14,14 @@ from tempmail.domain.lexicon.table import Concept
 from tempmail.domain.links_address import NO_TOKEN, TOKEN, Address, Traits, concepts_of, read_address
 from tempmail.domain.links_text import MAX_LINKS, ShownLink
 
-MAX_REPORTED = 30
+MAX_REPORTED: Final = 30
 THRESHOLD: Final = 5.0
 
-VERIFY, MAGIC, RESET, UNSUBSCRIBE, OTHER = "verify", "magic", "reset", "unsubscribe", "other"
+VERIFY: Final = "verify"
+MAGIC: Final = "magic"
+RESET: Final = "reset"
+UNSUBSCRIBE: Final = "unsubscribe"
+OTHER: Final = "other"
 
 SIGNS: Final = {
     "its text says to verify": 5.0,
@@ -42,6 +46,7 @@ SIGNS: Final = {
     "the address carries a short key": 0.5,
     "looks like a button": 0.8,
     "the address is its own text": 0.3,
+    "the only link, and the subject says what for": 1.2,
     # against
     "unsubscribe or settings": -12.0,
     "for those who did not ask": -9.0,
@@ -55,6 +60,8 @@ SIGNS: Final = {
     "a sign-in page without a token": -4.0,
     "the bare site": -6.0,
     "quoted from an earlier mail": -5.0,
+    "a mail that tells what people say": -8.0,
+    "a new password in a mail about signing in": -6.0,
     "not a page": -20.0,
 }
 
@@ -66,14 +73,19 @@ _PURPOSE: Final = Concept.VERIFY | Concept.RESET | Concept.LOGIN
 _TO_PROVE: Final = _PURPOSE | Concept.AUTH | Concept.OTP
 # What the words around a link are asked for; a text without any of it need not be looked at.
 _ASKED_ABOUT: Final = _PURPOSE | Concept.CLICK | Concept.ACCOUNT | Concept.DENY
-_LINES_ABOVE = 2
+_OTHER_MATTERS: Final = (
+    Concept.ORDER | Concept.TRAVEL | Concept.PROMO | Concept.MEETING | Concept.ATTEND | Concept.OFFER | Concept.VIEW
+)
+_OF_SIGNING_IN: Final = Concept.LOGIN | Concept.AUTH | Concept.OTP | Concept.CODE | Concept.OCCASION | Concept.VERIFY
+_LINES_ABOVE: Final = 2
 # So many letters before a link on its line are words about it.
-_WORDS_FROM = 4
-_MAX_LOOKBACK = 240
-_LONGEST_QUESTION = 60
+_WORDS_FROM: Final = 4
+_MAX_LOOKBACK: Final = 240
+_LONGEST_QUESTION: Final = 60
+_MAX_LOOKBEHIND: Final = 120
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LinkCandidate:
     """A link as shown. `url`: what a click opens. `text`: its words, or "" for an address in plain text."""
 
@@ -91,11 +103,12 @@ def find_links(shown: list[ShownLink], subject: Reading) -> tuple[LinkCandidate,
     about = mentioned = subject.concepts
     for link in shown:
         mentioned |= link.reading.concepts
+    is_only = len(shown) == 1
     for link in shown[:MAX_LINKS]:
         address = read_address(link.url)
         if address is None:
             continue
-        candidate = _judged(link, address, about, mentioned)
+        candidate = _judged(link, address, about, mentioned, is_only=is_only)
         known = best.get(link.url)
         if known is None or candidate.score > known.score:
             best[link.url] = candidate
@@ -109,12 +122,17 @@ def chosen(candidates: Iterable[LinkCandidate]) -> str | None:
     return first.url if first is not None and first.score >= THRESHOLD else None
 
 
-def _judged(link: ShownLink, address: Address, about: int, mentioned: int) -> LinkCandidate:
+def _judged(link: ShownLink, address: Address, about: int, mentioned: int, *, is_only: bool) -> LinkCandidate:
     own = _shows_itself(link)
     text = 0 if own else concepts_of(link.text[:200])
+    if "%" in link.text and not own:
+        text |= Concept.OFFER
     before, doubt = _words_around(link)
+    if text & Concept.CLICK and not text & _PURPOSE and not before & _PURPOSE:
+        before |= _purpose_behind(link)
+    doubt |= mentioned & Concept.TALK
     proves, is_excused, is_brief = [bool(mentioned & kind) for kind in (_TO_PROVE, Concept.IGNORE, Concept.BRIEF)]
-    shows = (link.is_button, own, link.is_quoted)
+    shows = (link.is_button, own, link.is_quoted, is_only)
     kind, score, reasons = _weighed(text, address.traits, before, about, proves, is_excused, is_brief, doubt, shows)
     return LinkCandidate(link.url, kind, link.text[:200], address.host, score, reasons)
 
@@ -130,19 +148,29 @@ def _weighed(
     is_excused: bool,
     is_brief: bool,
     doubt: int,
-    shows: tuple[bool, bool, bool],
+    shows: tuple[bool, bool, bool, bool],
 ) -> tuple[str, float, tuple[str, ...]]:
     """Kind, score and reasons of a link, from the concepts of its text, of the words before it, of the subject, of the
-    doubts beside it; whether the mail speaks of proving who one is; whether it is a button, its own text, quoted."""
+    doubts beside it; whether the mail speaks of proving who one is; whether it is a button, its own text, quoted, the
+    only one."""
     signs = [
         *_signs_of_purpose(text, address, before, about, proves=proves, is_excused=is_excused, is_brief=is_brief),
         *_signs_against(text, address, before, about, doubt),
     ]
-    is_button, is_own_text, is_quoted = shows
+    is_button, is_own_text, is_quoted, is_only = shows
     if is_button:
         signs.append("looks like a button")
     if is_own_text:
         signs.append("the address is its own text")
+        is_clear = is_excused or is_brief or about & (Concept.ACCOUNT | Concept.CLICK)
+        if (
+            is_only
+            and address.token == TOKEN
+            and is_clear
+            and about & _PURPOSE
+            and not (about & _OTHER_MATTERS or doubt)
+        ):
+            signs.append("the only link, and the subject says what for")
     if is_quoted:
         signs.append("quoted from an earlier mail")
     score = sum([SIGNS[sign] for sign in signs])
@@ -195,7 +223,17 @@ def _signs_against(text: int, address: Traits, before: int, about: int, doubt: i
         signs.append("unsubscribe or settings")
     if (text | path | doubt) & Concept.DENY:
         signs.append("for those who did not ask")
+    resets = (text or path | address.query_concepts) & (Concept.RESET | Concept.VERIFY) == Concept.RESET
+    unasked = Concept.CODE | Concept.OTP if address.token == TOKEN else _OF_SIGNING_IN
+    if resets and not (about | before) & Concept.RESET and about & unasked:
+        signs.append("a new password in a mail about signing in")
+    elif resets and doubt & Concept.IGNORE:
+        signs.append("for those who did not ask")
+    if doubt & Concept.TALK:
+        signs.append("a mail that tells what people say")
     offered = (text | path) & Concept.OFFER or text & about & Concept.PROMO
+    if text & _PURPOSE and about & _PURPOSE and not about & Concept.OFFER and address.token == TOKEN:
+        offered = path & Concept.OFFER
     if offered and not text & Concept.ACCOUNT:
         signs.append("an offer")
     if address.token != TOKEN:
@@ -216,7 +254,8 @@ def _signs_against(text: int, address: Traits, before: int, about: int, doubt: i
         signs.append("help, terms or a home page")
     if (text & Concept.ATTEND and not text & Concept.ACCOUNT) or (path & Concept.ATTEND and not path & Concept.VERIFY):
         signs.append("an invitation or appointment")
-    if about & (Concept.OFFER | Concept.ATTEND) and not (about | text | before) & Concept.ACCOUNT:
+    elsewhere = about & (Concept.OFFER | Concept.ATTEND) or (about & Concept.PROMO and not about & _TO_PROVE)
+    if elsewhere and not (about | text | before) & Concept.ACCOUNT:
         signs.append("the subject is an offer or appointment")
     is_clear = path & (Concept.VERIFY | Concept.RESET) or before & about & Concept.VERIFY
     shows = text | (0 if is_clear else path)
@@ -275,6 +314,8 @@ def _words_around(link: ShownLink) -> tuple[int, int]:
         if reading.text[line_start:start].rstrip().endswith("?"):
             asked = reading.sentence_start(max(line_start, start - 2), max(line_start, start - _LONGEST_QUESTION))
         doubt = reading.concepts_between(asked, end) & Concept.DENY
+    if _is_otherwise(reading, start, link.end):
+        doubt |= Concept.IGNORE
     lead = reading.text[max(line_start, link.start - 60) : link.start]
     if len(list(islice(filter(str.isalpha, lead), _WORDS_FROM))) < _WORDS_FROM:
         steps = 0
@@ -285,6 +326,40 @@ def _words_around(link: ShownLink) -> tuple[int, int]:
                 continue
             steps += 1
             start = max(above, above_end - _MAX_LOOKBACK)
+            if steps == 1 and reading.concepts & (Concept.DENY | Concept.OTHERWISE):
+                doubt |= _doubt_of_lead_in(reading, start, above_end)
             if any(above <= opaque < above_end for opaque, _ in reading.opaque):
                 break
     return reading.concepts_between(start, link.start) & ~Concept.DENY, doubt
+
+
+def _purpose_behind(link: ShownLink) -> int:
+    """What the words behind "tap here", up to the end of the sentence or the next link, say that it is for."""
+    reading = link.reading
+    if not reading.concepts & _PURPOSE:
+        return 0
+    end = reading.sentence_end(link.end, min(link.until, link.end + _MAX_LOOKBEHIND))
+    spoken = reading.concepts_between(link.end, min(end, link.until))
+    return 0 if spoken & _OTHER_MATTERS and not spoken & Concept.ACCOUNT else spoken & _PURPOSE
+
+
+def _is_otherwise(reading: Reading, start: int, end: int) -> bool:
+    """Whether a span says "otherwise, reset your password": to those who did not do what the mail tells of."""
+    if not reading.concepts & Concept.OTHERWISE:
+        return False
+    spoken = reading.concepts_between(start, end)
+    return bool(spoken & Concept.OTHERWISE and spoken & Concept.RESET)
+
+
+def _doubt_of_lead_in(reading: Reading, start: int, end: int) -> int:
+    """The doubts of a line that ends with a colon or question mark, in its last sentence and in a question right before
+    that. Where it ends otherwise, IGNORE stands for a doubt that only counts for a new password."""
+    asked = reading.sentence_start(max(start, len(reading.text[:end].rstrip()) - 1), start)
+    if not reading.text[start:end].rstrip().endswith((":", "：", "?", "？")):
+        said = reading.concepts_between(asked, end)
+        return Concept.IGNORE if said & Concept.DENY and not said & Concept.IGNORE else 0
+    if _is_otherwise(reading, asked, end):
+        return Concept.IGNORE
+    if reading.text[start:asked].rstrip().endswith("?"):
+        asked = reading.sentence_start(max(start, asked - 2), max(start, asked - _LONGEST_QUESTION))
+    return reading.concepts_between(asked, end) & Concept.DENY

@@ -2,25 +2,29 @@
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from tempmail.domain.codes_text import read_source
 
-MAX_PIECES = 60
-MAX_WORDS_CHARS = 300
+MAX_PIECES: Final = 60
+MAX_WORDS_CHARS: Final = 300
 
-NO_TOKEN, SHORT_KEY, TOKEN = 0, 1, 2
+NO_TOKEN: Final = 0
+SHORT_KEY: Final = 1
+TOKEN: Final = 2
 
-_PARTS = re.compile(r"https?://([^/?#\s]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?\Z", re.IGNORECASE | re.DOTALL)
-_PIECES = re.compile(r"[/?&=;#.,!~|:]")
-_WORDS = re.compile(r"[^\W\d_]+|\d+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_CAPITALS = re.compile("[A-Z]{2}")
-_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
-_UUID_DIGITS = 32
-_DIGITS, _UPPERS, _LOWERS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"
-_FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ico|woff2?|ics|pdf)\Z", re.IGNORECASE)
+_PARTS: Final = re.compile(r"https?://([^/?#\s]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?\Z", re.IGNORECASE | re.DOTALL)
+_PIECES: Final = re.compile(r"[/?&=;#.,!~|:]")
+_WORDS: Final = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAPITALS: Final = re.compile("[A-Z]{2}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+_UUID_DIGITS: Final = 32
+_DIGITS: Final = b"0123456789"
+_UPPERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LOWERS: Final = b"abcdefghijklmnopqrstuvwxyz"
+_FILE: Final = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ico|woff2?|ics|pdf)\Z", re.IGNORECASE)
 
 
 class Traits(NamedTuple):

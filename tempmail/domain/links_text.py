@@ -2,15 +2,15 @@
 
 import re
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tempmail.domain.codes_text import Reading, lines_with_addresses
 
-MAX_LINKS = 120
+MAX_LINKS: Final = 120
 
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'\uff08\u3000\u3001\u3002，。）】」]{3,4096}+", re.IGNORECASE)
-_WORDS_THEN_BRACKET = re.compile(r"(?:\A|[\n|·•]|(?<=[.:!?]) )([^\n|·•\[\]]{1,120}?)\s?[(<\[]\s?\Z")
-_MARKDOWN = re.compile(r"\[([^\n\[\]]{1,120})\]\(\s?\Z")
+_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"'\uff08\u3000\u3001\u3002，。）】」]{3,4096}+", re.IGNORECASE)
+_WORDS_THEN_BRACKET: Final = re.compile(r"(?:\A|[\n|·•]|(?<=[.:!?]) )([^\n|·•\[\]]{1,120}?)\s?[(<\[]\s?\Z")
+_MARKDOWN: Final = re.compile(r"\[([^\n\[\]]{1,120})\]\(\s?\Z")
 
 
 class ShownLink(NamedTuple):

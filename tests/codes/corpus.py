@@ -13,7 +13,7 @@ from typing import Any
 import tempmail
 
 OWN = Path(__file__).parent / "own"
-PARTS = ("tune", "hold", "fresh", "wild1", "wild2", "wild3", "wild4")
+PARTS = ("tune", "hold", "fresh", "wild1", "wild2", "wild3", "wild4", "wild5", "wild6", "wild7", "wild8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tempmail.domain.codes_shapes import MAX_SHAPES, find_shapes
-from tempmail.domain.codes_text import MAX_CHARS, MAX_WORDS, read_source
+from tempmail.domain.codes_text import MAX_CHARS, MAX_REMEMBERED_WORDS, MAX_WORDS, read_source
 from tempmail.domain.extraction import MAX_ALT_SOURCES, Extraction, extract_from
 from tempmail.domain.html import read_html
 from tempmail.domain.links import MAX_REPORTED as MAX_REPORTED_LINKS
@@ -96,6 +96,19 @@ def _with(parsed: ParsedMail, text: str) -> ParsedMail:
 def test_a_text_is_read_up_to_its_caps() -> None:
     assert len(read_source("text", "a" * (MAX_CHARS + 1)).text) == MAX_CHARS
     assert len(read_source("text", "a " * (MAX_WORDS + 1)).words) == MAX_WORDS
+
+
+def test_a_word_means_the_same_after_so_many_others_that_it_was_forgotten() -> None:
+    known = read_source("text", "Your verification code 482913").hits
+    assert known
+
+    for first in range(0, 2 * MAX_REMEMBERED_WORDS + 2, 2_000):
+        others = read_source("text", " ".join(f"z{first + n:x}" for n in range(2_000)))
+        assert len(others.words) == 2_000
+        if first == MAX_REMEMBERED_WORDS // 2_000 * 2_000:
+            assert read_source("text", "Your verification code 482913").hits == known
+
+    assert read_source("text", "Your verification code 482913").hits == known
 
 
 def test_candidates_stop_at_their_cap() -> None:

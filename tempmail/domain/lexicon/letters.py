@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Final
 
 # Letters of scripts that divide words by spaces: Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Georgian.
 WORD_LETTERS = (
@@ -10,7 +11,7 @@ WORD_LETTERS = (
     "\u0591-\u05bd\u05bf-\u05f4\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0750-\u08ff\u10a0-\u10ff\u1e00-\u1fff"
 )
 
-_INVISIBLE = re.compile(
+_INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\u20e3]+"
 )
 _ZEROS = (
@@ -18,9 +19,9 @@ _ZEROS = (
     0x1040, 0x1090, 0x17E0, 0x1810,
 )  # fmt: skip
 _TO_ASCII = {zero + value: str(value) for zero in _ZEROS for value in range(10)} | {0x66B: ".", 0x66C: ",", 0x60C: ","}
-_ASCII = bytes(range(128))
-_FOREIGN = re.compile(f"[{''.join(map(chr, _TO_ASCII))}]+")
-_TO_PLAIN = str.maketrans(
+_ASCII: Final = bytes(range(128))
+_FOREIGN: Final = re.compile(f"[{''.join(map(chr, _TO_ASCII))}]+")
+_TO_PLAIN: Final = str.maketrans(
     {
         "ى": "ی",
         "ي": "ی",
@@ -43,10 +44,13 @@ def normalise(text: str) -> str:
     if text.isascii():
         return text
     # Letters beyond ASCII are few in most texts: it is enough to look among these for what is to be changed.
-    if _INVISIBLE.search(_beyond_ascii(text)):
+    foreign = _beyond_ascii(text)
+    if _INVISIBLE.search(foreign):
         text = _INVISIBLE.sub("", text)
-    text = unicodedata.normalize("NFKC", text)
-    return _FOREIGN.sub(_to_ascii, text) if _FOREIGN.search(_beyond_ascii(text)) else text
+    plain = unicodedata.normalize("NFKC", text)
+    if plain != text:
+        text, foreign = plain, _beyond_ascii(plain)
+    return _FOREIGN.sub(_to_ascii, text) if _FOREIGN.search(foreign) else text
 
 
 def _beyond_ascii(text: str) -> str:

@@ -15,18 +15,29 @@ A file `xx.toml` has these keys, each an array of terms (all optional):
     pickup    those of `order` that hand something over: a "delivery verification code" is for the courier
     mark      "ID": labels another number, but says nothing about a `code` noun beside it ("your Acorn ID code")
     ask       "enter", "type", "use", "here is", "below"
+    field     "page", "screen", "box": where something is typed
     warn      "never share it": what is said beside a one-time code
     ignore    "ignore this mail", "if this was not you": what is said to those who did not ask
     occasion  "new device", "change of address", "approve", "one more step": why somebody has to prove who they are
     brief     "minutes", "only once": how long a code lasts
     link_for  "for", "on": a modifier behind it does not belong to the `code` noun before it
     stale     "no longer valid", "old", "previous"
+    talk      "replied to your topic": what people say to each other is passed on
+    otherwise "otherwise", "if not": what follows is for those who did not ask
+    yours     "yours is", "it is": a number behind it is what the sentence before spoke of
+    portal    "customer portal", "protected document": a subject that names a code for it announces one
     list_of   backup, recovery and setup keys: a stock of secrets, not something asked for now
     tail      "ending in": the digits behind it are the end of a longer number
     unit      "minutes", "days", "%": the number before it counts something
     phone     "phone", "call", "fax": digits behind it are a telephone number
     street    "street", "avenue": the line is a postal address
     account   "account", "e-mail address": what is verified or signed in to
+    in_subject
+              "in the subject line": where the code is
+    means     "with": "with 482913 you sign in" gives something to sign in with; `-ile` stands behind it
+    state     "confidential", "valid": what is said of a code in capitals, and is none
+    check     "check", "proof": a name ending in it ("sign-in check:") is one for a code
+    deal      those of `order` that are released by a code ("transaction"): one to type where the mail asks for it
     verify, login, reset, click, unsubscribe, deny, offer, info, attend, view
               what a link does, in its text, its address or the words before it
 
@@ -39,9 +50,8 @@ or end, with an ending of a few letters behind it: compounds of languages that i
 
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -65,6 +75,7 @@ class Concept:
     STALE: Final = 1 << 11
     LIST_OF: Final = 1 << 12
     TAIL: Final = 1 << 13
+    TALK: Final = 1 << 14
     UNIT: Final = 1 << 15
     PHONE: Final = 1 << 16
     STREET: Final = 1 << 17
@@ -89,15 +100,24 @@ class Concept:
     BRIEF: Final = 1 << 36
     PICKUP: Final = 1 << 37
     COMPOUND: Final = 1 << 38
+    FIELD: Final = 1 << 39
+    DEAL: Final = 1 << 40
+    IN_SUBJECT: Final = 1 << 41
+    OTHERWISE: Final = 1 << 42
+    YOURS: Final = 1 << 43
+    PORTAL: Final = 1 << 44
 
 
 # What a phrase says of the mail as a whole: its words keep what each of them means.
-OF_THE_MAIL: Final = Concept.IGNORE | Concept.OCCASION | Concept.BRIEF
+OF_THE_MAIL: Final = Concept.IGNORE | Concept.OCCASION | Concept.BRIEF | Concept.TALK | Concept.PORTAL
 
 _RUN_LETTER = re.compile("[\u0900-\u109f\u1100-\u1dff\u2e80-\ufaff]")
+_NAME_WORD: Final = re.compile(r"[^\W\d_]+")
 _MIN_STEM, _MAX_STEM = 2, 18
+_RUN_KEY = 2
 _LONGEST_ENDING = 6
-_LONGEST_WORD = 60
+LONGEST_WORD: Final = 60
+"""So many characters of a word may mean something; no term is as long."""
 _SHORTEST_HEAD = 3
 
 
@@ -110,8 +130,11 @@ class _Tables:
     middles: re.Pattern[str] | None = None
     phrases: dict[str, list[tuple[tuple[str, ...], int]]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
-    runs_from: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    run_lengths: dict[str, list[int]] = field(default_factory=dict)
     run_start: re.Pattern[str] | None = None
+    means: set[str] = field(default_factory=set)
+    states: set[str] = field(default_factory=set)
+    checks: set[str] = field(default_factory=set)
 
 
 def languages() -> list[str]:
@@ -126,6 +149,10 @@ def _tables() -> _Tables:
         rows = tomllib.loads(files(__package__).joinpath(f"{language}.toml").read_text(encoding="utf-8"))
         runs = rows.pop("script", "word") == "run"
         prefixes = ["", *rows.pop("prefixes", [])]
+        # Common words that only matter right beside a candidate: they are no hits of the text.
+        tables.means.update(map(fold, rows.pop("means", [])))
+        tables.states.update(map(fold, rows.pop("state", [])))
+        tables.checks.update(map(fold, rows.pop("check", [])))
         for name, terms in rows.items():
             concept = int(getattr(Concept, name.upper()))
             for term in terms:
@@ -137,14 +164,27 @@ def _tables() -> _Tables:
                         _enter(tables, prefix + term, concept)
     for phrases in tables.phrases.values():
         phrases.sort(key=lambda phrase: -len(phrase[0]))
-    for term in sorted(tables.runs, key=len, reverse=True):
-        tables.runs_from.setdefault(term[0], []).append((term, tables.runs[term]))
+    _arrange_runs(tables)
     if tables.middle:
         stems = sorted(tables.middle, key=len, reverse=True)
         tables.middles = re.compile(f"(?<=..)({'|'.join(map(re.escape, stems))}).{{0,{_LONGEST_ENDING}}}\\Z")
-    if tables.runs:
-        tables.run_start = re.compile(f"[{''.join(map(re.escape, tables.runs_from))}]")
     return tables
+
+
+def _arrange_runs(tables: _Tables) -> None:
+    """How long the terms are that begin with two letters, the longest first, and a pattern of where one may start."""
+    lengths: dict[str, set[int]] = {}
+    for term in tables.runs:
+        lengths.setdefault(term[:_RUN_KEY], set()).add(len(term))
+    for key, found in lengths.items():
+        if key[0] in tables.runs:
+            found.add(1)
+        tables.run_lengths[key] = sorted(found, reverse=True)
+    if tables.runs:
+        first, second = ("".join(sorted({key[at : at + 1] for key in lengths})) for at in (0, 1))
+        alone = "".join(key for key in lengths if len(key) < _RUN_KEY)
+        first, second, alone = map(re.escape, (first, second, alone))
+        tables.run_start = re.compile(f"[{first}](?:(?<=[{alone}])|(?=[{second}]))")
 
 
 def _enter(tables: _Tables, term: str, concept: int) -> None:
@@ -172,13 +212,8 @@ def _enter(tables: _Tables, term: str, concept: int) -> None:
         tables.exact[key] = tables.exact.get(key, 0) | concept
 
 
-@lru_cache(maxsize=16_384)
 def word_concepts(word: str) -> int:
-    """The concepts of one word as written, 0 for none, nor for a word that is longer than any."""
-    return _folded_concepts(fold(word)) if len(word) <= _LONGEST_WORD else 0
-
-
-def _folded_concepts(word: str) -> int:
+    """The concepts of one folded word, 0 for none."""
     tables = _tables()
     found = tables.exact.get(word)
     if found is not None:
@@ -201,32 +236,52 @@ def _folded_concepts(word: str) -> int:
 
 def _compound(tail: int, head: str) -> int:
     """The concepts of a word in two parts. A code of an unknown sort ("kurssikoodi") is marked as such."""
-    concepts = _folded_concepts(head)
+    concepts = word_concepts(head)
     if not concepts and len(head) >= _SHORTEST_HEAD and tail & (Concept.CODE | Concept.OTP):
         return tail | Concept.COMPOUND
     return tail | concepts
 
 
-@lru_cache(maxsize=4_096)
+def is_means(word: str) -> bool:
+    """Whether a folded word says that what follows is used for something: "with"."""
+    return word in _tables().means
+
+
+def is_state(word: str) -> bool:
+    """Whether a folded word may be said of a code: "confidential", "valid"."""
+    return word in _tables().states
+
+
+def names_a_check(name: str) -> bool:
+    """Whether a word of a short folded name is or ends like "check"."""
+    checks = tuple(_tables().checks)
+    return any(word.endswith(checks) for word in _NAME_WORD.findall(name))
+
+
 def phrases_from(word: str) -> tuple[tuple[tuple[str, ...], int], ...]:
-    """The phrases that begin with `word`: (the folded words that follow, concepts), longest first."""
-    return tuple(_tables().phrases.get(fold(word), ()))
+    """The phrases that begin with a folded word: (the folded words that follow, concepts), longest first."""
+    return tuple(_tables().phrases.get(word, ()))
 
 
-def run_concepts(text: str) -> Iterator[tuple[int, int, int]]:
+def run_concepts(text: str) -> list[tuple[int, int, int]]:
     """(start, end, concepts) of the terms of languages without spaces, from left to right, the longest at each place.
 
-    A table by first letters: one pattern of all terms would try hundreds of them at every letter.
+    Looked up by the first two letters: one pattern of all terms would try hundreds of them at every letter.
     """
+    found: list[tuple[int, int, int]] = []
     tables = _tables()
     if tables.run_start is None or text.isascii() or not _RUN_LETTER.search(text):
-        return
+        return found
     done = 0
-    for found in tables.run_start.finditer(text):
-        start = found.start()
-        if start >= done:
-            for term, concepts in tables.runs_from[found[0]]:
-                if text.startswith(term, start):
-                    done = start + len(term)
-                    yield start, done, concepts
-                    break
+    runs, run_lengths = tables.runs, tables.run_lengths
+    for start in [place.start() for place in tables.run_start.finditer(text)]:
+        if start < done:
+            continue
+        for length in run_lengths.get(text[start : start + _RUN_KEY]) or run_lengths.get(text[start], []):
+            term = text[start : start + length]
+            concepts = runs.get(term)
+            if concepts is not None:
+                done = start + len(term)
+                found.append((start, done, concepts))
+                break
+    return found
