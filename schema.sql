@@ -204,15 +204,19 @@ CREATE TABLE outbox (
     subject text not null,
     provider text,
     scheduled_at text,
-    -- When it is looked at next: its time, its next try, or the end of the lease of whoever claimed it.
-    due text not null,
+    -- When it is looked at next: its time, its next try, or the end of the lease of whoever claimed it; null: never.
+    due text,
+    -- Grows with each claim and each change of plan, which ends what an earlier claimer may do.
+    turn integer not null default 0,
     deadline text not null,
     attempts integer not null default 0,
     at_least_once integer not null default 0,
     error text,
     object_key text not null default '',
     created_at text not null,
-    updated_at text not null
+    updated_at text not null,
+    -- Nothing that has yet to be sent is ever lost from sight.
+    check (due is not null or state not in ('queued', 'scheduled', 'sending'))
 );
 
 CREATE TABLE outbox_payloads (
@@ -228,13 +232,26 @@ CREATE TABLE outbox_calls (
     idempotency_key text not null unique,
     state text not null,
     attempts integer not null default 0,
+    -- Those of its tries that count against its number: not the ones that were only too early.
+    failures integer not null default 0,
     provider_message_id text,
     error text,
     began_at text,
+    -- When the provider is asked what became of it, and how often it was.
+    look_due text,
+    looks integer not null default 0,
     updated_at text not null,
     request_target text not null,
     request_type text not null,
-    request_body blob not null
+    -- Of the bytes, in outbox_requests: SHA-256 in hex.
+    request_digest text not null
+);
+
+CREATE TABLE outbox_requests (
+    outbox_id integer not null references outbox (id) on delete cascade,
+    digest text not null,
+    body blob not null,
+    primary key (outbox_id, digest)
 );
 
 CREATE TABLE outbox_recipients (
@@ -276,6 +293,195 @@ CREATE TABLE provider_pauses (
     primary key (provider, account)
 );
 
+CREATE TABLE outbox_counts (
+    provider text not null,
+    state text not null,
+    mails integer not null,
+    primary key (provider, state)
+);
+
+CREATE TABLE capsules (
+    id integer primary key autoincrement,
+    uuid text not null unique,
+    capsule_uuid text unique,
+    status text not null,
+    revision integer not null default 1,
+    owner_key text not null,
+    sender_name text not null,
+    sender_address text,
+    recipient_user_id integer,
+    recipient_name text not null,
+    recipient_address text,
+    title text not null,
+    capsule_style text not null,
+    is_encrypted integer not null,
+    password_hash text,
+    trigger_type text not null,
+    trigger_condition text not null,
+    is_outside integer not null default 0,
+    send_at text,
+    set_at text,
+    released_at text,
+    due text,
+    delivered_at text,
+    attachment_count integer not null default 0,
+    attachment_bytes integer not null default 0,
+    has_content integer not null,
+    mailbox_id integer,
+    outbox_uuid text,
+    error text,
+    created_at text not null,
+    updated_at text not null,
+    -- Nothing that is set is ever lost from sight.
+    check (due is not null or status not in ('pending', 'delivering') or outbox_uuid is not null)
+);
+
+CREATE TABLE capsule_contents (
+    capsule_id integer primary key references capsules (id) on delete cascade,
+    content text not null
+);
+
+CREATE TABLE capsule_attachments (
+    id integer primary key autoincrement,
+    capsule_id integer not null references capsules (id) on delete cascade,
+    uuid text not null unique,
+    filename text not null,
+    content_type text not null,
+    size_bytes integer not null,
+    created_at text not null
+);
+
+CREATE TABLE capsule_files (
+    attachment_id integer primary key references capsule_attachments (id) on delete cascade,
+    body blob not null
+);
+
+CREATE TABLE capsule_uses (
+    owner_key text not null,
+    month text not null,
+    capsule_id integer not null,
+    primary key (owner_key, month, capsule_id)
+);
+
+CREATE TABLE capsule_keys (
+    owner_key text not null,
+    name text not null,
+    request_hash text not null,
+    uuid text not null,
+    capsule_uuid text not null,
+    send_at text not null,
+    set_at text not null,
+    created_at text not null,
+    primary key (owner_key, name)
+);
+
+CREATE TABLE capsule_moves (
+    from_status text not null,
+    to_status text not null,
+    primary key (from_status, to_status)
+);
+
+CREATE TABLE sandbox_credentials (
+    id integer primary key autoincrement,
+    provider text not null,
+    name text not null,
+    lookup text not null,
+    fields text not null,
+    mailbox text not null,
+    switches text not null,
+    webhook_url text,
+    webhook_secret text,
+    created_at text not null,
+    unique (provider, lookup)
+);
+
+CREATE TABLE sandbox_mails (
+    id integer primary key autoincrement,
+    credential_id integer not null references sandbox_credentials (id) on delete cascade,
+    provider_id text not null,
+    state text not null,
+    scheduled_at text,
+    summary text not null,
+    envelope text not null,
+    message_ids text not null default '[]',
+    created_at text not null,
+    unique (credential_id, provider_id)
+);
+
+CREATE TABLE sandbox_bodies (
+    mail_id integer primary key references sandbox_mails (id) on delete cascade,
+    request blob not null,
+    raw blob
+);
+
+CREATE TABLE sandbox_answers (
+    credential_id integer not null references sandbox_credentials (id) on delete cascade,
+    idempotency_key text not null,
+    request_hash text not null,
+    answer blob not null,
+    created_at text not null,
+    primary key (credential_id, idempotency_key)
+);
+
+CREATE TABLE sandbox_usage (
+    credential_id integer not null references sandbox_credentials (id) on delete cascade,
+    day text not null,
+    mails integer not null,
+    primary key (credential_id, day)
+);
+
+CREATE TABLE sandbox_reports (
+    id integer primary key autoincrement,
+    credential_id integer not null references sandbox_credentials (id) on delete cascade,
+    report_id text not null unique,
+    body blob not null,
+    due text not null,
+    attempts integer not null default 0,
+    last_error text
+);
+
+CREATE TABLE forward_targets (
+    address text primary key,
+    code_hash text not null,
+    code_expires_at text not null,
+    tries_left integer not null,
+    asked_at text not null,
+    verified_at text
+);
+
+CREATE TABLE send_keys (
+    owner text not null,
+    name text not null,
+    request_hash text not null,
+    -- A JSON array of outbox.uuid, in the order of the request.
+    uuids text not null,
+    created_at text not null,
+    primary key (owner, name)
+);
+
+CREATE TABLE sandbox_templates (
+    credential_id integer not null references sandbox_credentials (id) on delete cascade,
+    temp_id integer not null,
+    name text not null,
+    subject text not null,
+    html text not null,
+    text text not null,
+    updated_at text not null,
+    primary key (credential_id, temp_id)
+);
+
+CREATE TABLE sandbox_log (
+    id integer primary key autoincrement,
+    credential_id integer references sandbox_credentials (id) on delete set null,
+    appid text not null,
+    mail text not null,
+    title text not null,
+    code integer not null,
+    detail text not null,
+    address text not null,
+    created_at text not null
+);
+
 CREATE INDEX mailboxes_by_domain on mailboxes (domain, id);
 
 CREATE INDEX mailboxes_by_flags on mailboxes (flags, id);
@@ -302,8 +508,6 @@ CREATE INDEX sent_emails_by_provider_id on sent_emails (resend_id);
 
 CREATE INDEX sent_emails_by_status on sent_emails (status, created_at desc);
 
-CREATE INDEX sent_emails_by_sender on sent_emails (from_addr, created_at desc);
-
 CREATE INDEX spool_by_due on spool (due, id);
 
 CREATE INDEX object_deletes_by_due on object_deletes (due);
@@ -322,27 +526,78 @@ CREATE INDEX audit_log_by_action on audit_log (action, id);
 
 CREATE INDEX audit_log_by_actor_and_action on audit_log (actor, action, id);
 
-CREATE INDEX outbox_by_due on outbox (due, id) where state in ('queued', 'scheduled', 'sending');
+CREATE INDEX outbox_by_due on outbox (due, id) where due is not null;
 
 CREATE INDEX outbox_by_state on outbox (state, id);
 
-CREATE INDEX outbox_by_user on outbox (user_id, id);
+CREATE INDEX outbox_by_user on outbox (user_id, id) where user_id is not null;
 
-CREATE INDEX outbox_by_update on outbox (updated_at, id);
+CREATE INDEX outbox_waiting_by_user on outbox (user_id) where due is not null and user_id is not null;
+
+CREATE INDEX outbox_by_kind on outbox (kind, id);
+
+CREATE INDEX outbox_by_end on outbox (updated_at, id) where due is null and state <> 'unknown';
 
 CREATE INDEX outbox_calls_by_mail on outbox_calls (outbox_id, id);
 
-CREATE INDEX outbox_calls_by_provider_id on outbox_calls (provider_message_id);
+CREATE INDEX outbox_calls_by_provider_id on outbox_calls (provider_message_id) where provider_message_id is not null;
+
+CREATE INDEX outbox_calls_by_look on outbox_calls (look_due, id) where look_due is not null;
 
 CREATE INDEX outbox_recipients_by_call on outbox_recipients (call_id);
 
-CREATE INDEX outbox_recipients_by_provider_id on outbox_recipients (provider_message_id);
+CREATE INDEX outbox_recipients_by_provider_id on outbox_recipients (provider_message_id)
+    where provider_message_id is not null;
 
 CREATE INDEX provider_events_by_message on provider_events (provider_message_id, id);
 
 CREATE INDEX provider_events_by_receipt on provider_events (received_at, id);
 
 CREATE INDEX sent_emails_by_uuid on sent_emails (uuid);
+
+CREATE INDEX sent_emails_by_sender on sent_emails (from_addr, created_at desc, id desc);
+
+CREATE INDEX capsules_by_owner on capsules (owner_key, status, send_at, id);
+
+CREATE INDEX capsules_by_due on capsules (due, id) where due is not null;
+
+CREATE INDEX capsules_by_outbox on capsules (status, id) where outbox_uuid is not null;
+
+CREATE INDEX capsules_by_recipient on capsules (recipient_user_id, status);
+
+CREATE INDEX capsules_by_mailbox on capsules (mailbox_id);
+
+CREATE INDEX capsules_by_delivery on capsules (delivered_at, id) where delivered_at is not null;
+
+CREATE INDEX capsule_attachments_by_capsule on capsule_attachments (capsule_id, id);
+
+CREATE INDEX capsule_keys_by_creation on capsule_keys (created_at);
+
+CREATE INDEX sandbox_credentials_by_provider on sandbox_credentials (provider, id);
+
+CREATE INDEX sandbox_mails_by_credential on sandbox_mails (credential_id, id);
+
+CREATE INDEX sandbox_mails_by_schedule on sandbox_mails (scheduled_at, id) where state = 'scheduled';
+
+CREATE INDEX sandbox_mails_waiting on sandbox_mails (credential_id) where state = 'scheduled';
+
+CREATE INDEX sandbox_mails_by_creation on sandbox_mails (created_at, id);
+
+CREATE INDEX sandbox_answers_by_creation on sandbox_answers (created_at);
+
+CREATE INDEX sandbox_usage_by_day on sandbox_usage (day);
+
+CREATE INDEX sandbox_reports_by_due on sandbox_reports (due, id);
+
+CREATE INDEX sandbox_reports_by_credential on sandbox_reports (credential_id);
+
+CREATE INDEX forward_targets_unanswered on forward_targets (asked_at) where verified_at is null;
+
+CREATE INDEX send_keys_by_time on send_keys (created_at);
+
+CREATE INDEX sandbox_log_by_credential on sandbox_log (credential_id);
+
+CREATE INDEX sandbox_mails_by_time on sandbox_mails (credential_id, created_at, id);
 
 CREATE TRIGGER mailboxes_added after insert on mailboxes begin
     insert into mailbox_search (rowid, address) values (new.id, new.address);
@@ -428,4 +683,98 @@ when new.state <> old.state
     and not exists (select 1 from outbox_moves where from_state = old.state and to_state = new.state)
 begin
     select raise(abort, 'this call cannot move to that state');
+end;
+
+CREATE TRIGGER outbox_recipient_moved before update of state on outbox_recipients
+when new.state <> old.state
+    and not exists (select 1 from outbox_moves where from_state = old.state and to_state = new.state)
+begin
+    select raise(abort, 'this recipient cannot move to that state');
+end;
+
+CREATE TRIGGER outbox_added after insert on outbox begin
+    insert into outbox_counts (provider, state, mails) values (coalesce(new.provider, ''), new.state, 1)
+        on conflict (provider, state) do update set mails = mails + 1;
+end;
+
+CREATE TRIGGER outbox_removed after delete on outbox begin
+    update outbox_counts set mails = mails - 1 where provider = coalesce(old.provider, '') and state = old.state;
+end;
+
+CREATE TRIGGER outbox_changed after update of state, provider on outbox
+when new.state <> old.state or new.provider is not old.provider begin
+    update outbox_counts set mails = mails - 1 where provider = coalesce(old.provider, '') and state = old.state;
+    insert into outbox_counts (provider, state, mails) values (coalesce(new.provider, ''), new.state, 1)
+        on conflict (provider, state) do update set mails = mails + 1;
+    update sent_emails
+    set status = new.state,
+        provider = coalesce(new.provider, provider),
+        resend_id = coalesce(
+            (
+                select provider_message_id from outbox_calls
+                where outbox_id = new.id and provider_message_id is not null
+                order by id desc limit 1
+            ),
+            resend_id
+        ),
+        updated_at = new.updated_at
+    where uuid = new.uuid and new.state <> 'sending';
+end;
+
+CREATE TRIGGER outbox_rescheduled after update of scheduled_at on outbox
+when new.scheduled_at is not old.scheduled_at begin
+    update sent_emails set scheduled_at = new.scheduled_at, updated_at = new.updated_at where uuid = new.uuid;
+end;
+
+CREATE TRIGGER capsule_begun before insert on capsules
+when new.status <> 'draft'
+begin
+    select raise(abort, 'a capsule begins as a draft');
+end;
+
+CREATE TRIGGER capsule_moved before update of status on capsules
+when new.status <> old.status
+    and not exists (select 1 from capsule_moves where from_status = old.status and to_status = new.status)
+begin
+    select raise(abort, 'this capsule cannot move to that state');
+end;
+
+CREATE TRIGGER capsules_of_user after delete on users begin
+    delete from capsules
+    where recipient_user_id = old.id and mailbox_id is null and status = 'delivered'
+        and owner_key <> 'root'
+        and not exists (
+            select 1 from users
+            where users.id = cast(substr(owner_key, 6) as integer) and owner_key = 'user:' || users.id
+        )
+        and not exists (
+            select 1 from mailboxes
+            where mailboxes.id = cast(substr(owner_key, 9) as integer) and owner_key = 'mailbox:' || mailboxes.id
+        );
+    update capsules set recipient_user_id = null where recipient_user_id = old.id;
+    delete from capsules
+    where owner_key = 'user:' || old.id
+        and (status <> 'delivered' or (recipient_user_id is null and mailbox_id is null));
+    delete from capsule_uses where owner_key = 'user:' || old.id;
+    delete from capsule_keys where owner_key = 'user:' || old.id;
+end;
+
+CREATE TRIGGER capsules_of_mailbox after delete on mailboxes begin
+    delete from capsules
+    where mailbox_id = old.id and recipient_user_id is null and status = 'delivered'
+        and owner_key <> 'root'
+        and not exists (
+            select 1 from users
+            where users.id = cast(substr(owner_key, 6) as integer) and owner_key = 'user:' || users.id
+        )
+        and not exists (
+            select 1 from mailboxes
+            where mailboxes.id = cast(substr(owner_key, 9) as integer) and owner_key = 'mailbox:' || mailboxes.id
+        );
+    update capsules set mailbox_id = null where mailbox_id = old.id;
+    delete from capsules
+    where owner_key = 'mailbox:' || old.id
+        and (status <> 'delivered' or (recipient_user_id is null and mailbox_id is null));
+    delete from capsule_uses where owner_key = 'mailbox:' || old.id;
+    delete from capsule_keys where owner_key = 'mailbox:' || old.id;
 end;

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tempmail import cli_accounts, setting_docs, setting_sources
+from tempmail import cli_accounts, cli_outbox, cli_sandbox, setting_docs, setting_sources
 from tempmail.errors import ConfigError, TempmailError
 from tempmail.settings import Settings
 
@@ -159,6 +159,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("user", "manage users", cli_accounts.run, cli_accounts.add_user_arguments),
     Command("mailbox", "manage mailboxes", cli_accounts.run, cli_accounts.add_mailbox_arguments),
     Command("token", "manage API tokens", cli_accounts.run, cli_accounts.add_token_arguments),
+    Command("outbox", "see and settle mail that goes out", cli_outbox.run, cli_outbox.add_arguments),
+    Command("sandbox", "manage accounts at the providers' imitations", cli_sandbox.run, cli_sandbox.add_arguments),
     Command("verify", "check that every message has its body and every object its message", _verify, _verify_arguments),
     Command("retention", "remove what is past its time, now", _retention, _retention_arguments),
     Command("reextract", "read stored mail again, by the rules of now", _reextract, _reextract_arguments),

@@ -1,72 +1,64 @@
 """`tempmail user`, `tempmail mailbox` and `tempmail token`: what admins do over HTTP, without it."""
 
 import argparse
-import dataclasses
 import getpass
-import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from tempmail.cli_english import in_english
+from tempmail.cli_verbs import Run, add_verb, print_rows, verbs_of
 from tempmail.errors import BadRequest, Permanent
 from tempmail.settings import Settings
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Run = Callable[[argparse.Namespace, Settings], None]
-
 
 def add_user_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = _verbs(parser)
-    _verb(verbs, "list", "list users, oldest first", _list_users, as_json=True)
-    add = _verb(verbs, "add", "create a user", _add_user)
+    verbs = verbs_of(parser)
+    add_verb(verbs, "list", "list users, oldest first", _list_users, as_json=True)
+    add = add_verb(verbs, "add", "create a user", _add_user)
     add.add_argument("name")
     add.add_argument("--admin", action="store_true", help="with the role admin")
     add.add_argument("--limit", type=int, metavar="N", help="how many mailboxes it may have (10)")
     add.add_argument("--can-send", action="store_true", help="may send mail")
     _password_options(add)
-    change = _verb(verbs, "set", "change a user", _change_user)
+    change = add_verb(verbs, "set", "change a user", _change_user)
     change.add_argument("name")
     change.add_argument("--rename", metavar="NAME")
     change.add_argument("--role", choices=("admin", "user"))
     change.add_argument("--limit", type=int, metavar="N", help="how many mailboxes it may have")
     change.add_argument("--can-send", choices=("yes", "no"))
     _password_options(change)
-    _verb(verbs, "delete", "delete a user; its mailboxes stay", _delete_user).add_argument("name")
+    add_verb(verbs, "delete", "delete a user; its mailboxes stay", _delete_user).add_argument("name")
     for name, summary, run_verb in (
         ("assign", "link mailboxes to a user; missing ones are created", _assign),
         ("unassign", "take mailboxes away from a user", _unassign),
     ):
-        verb = _verb(verbs, name, summary, run_verb)
+        verb = add_verb(verbs, name, summary, run_verb)
         verb.add_argument("name")
         verb.add_argument("addresses", nargs="+", metavar="ADDRESS")
 
 
 def add_mailbox_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = _verbs(parser)
-    listing = _verb(verbs, "list", "list mailboxes, newest first", _list_mailboxes, as_json=True)
+    verbs = verbs_of(parser)
+    listing = add_verb(verbs, "list", "list mailboxes, newest first", _list_mailboxes, as_json=True)
     listing.add_argument("--search", metavar="TEXT", help="only addresses with this in them")
     listing.add_argument("--domain", help="only this domain")
     listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100)")
-    add = _verb(verbs, "add", "create a mailbox, and print its address", _add_mailbox)
+    add = add_verb(verbs, "add", "create a mailbox, and print its address", _add_mailbox)
     add.add_argument("address", nargs="?", help="a random one where it is left out")
     add.add_argument("--owner", metavar="USER", help="link it to this user")
-    _verb(verbs, "delete", "delete a mailbox with all its mail", _delete_mailbox).add_argument("address")
-    login = _verb(verbs, "login", "allow or deny that a mailbox logs in", _allow_login)
+    add_verb(verbs, "delete", "delete a mailbox with all its mail", _delete_mailbox).add_argument("address")
+    login = add_verb(verbs, "login", "allow or deny that a mailbox logs in", _allow_login)
     login.add_argument("address")
     login.add_argument("decision", choices=("allow", "deny"))
-    password = _verb(verbs, "password", "set a mailbox's password", _mailbox_password)
+    password = add_verb(verbs, "password", "set a mailbox's password", _mailbox_password)
     password.add_argument("address")
     password.add_argument("--reset", action="store_true", help="make its address its password again")
     _password_options(password)
 
 
 def add_token_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = _verbs(parser)
-    _verb(verbs, "list", "list everybody's API tokens", _list_tokens, as_json=True)
-    add = _verb(verbs, "add", "make an API token, and print it: it is shown this once", _add_token)
+    verbs = verbs_of(parser)
+    add_verb(verbs, "list", "list everybody's API tokens", _list_tokens, as_json=True)
+    add = add_verb(verbs, "add", "make an API token, and print it: it is shown this once", _add_token)
     add.add_argument("name", help="what it is for")
     add.add_argument("--user", metavar="NAME", help="its owner (the configured admin)")
     add.add_argument(
@@ -84,7 +76,7 @@ def add_token_arguments(parser: argparse.ArgumentParser) -> None:
         help="on which mailboxes, such as qa-*@example.com (all; repeatable)",
     )
     add.add_argument("--days", type=int, metavar="N", help="days until it expires (never)")
-    _verb(verbs, "revoke", "revoke an API token", _revoke_token).add_argument("id", type=int)
+    add_verb(verbs, "revoke", "revoke an API token", _revoke_token).add_argument("id", type=int)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -95,25 +87,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     except Permanent as exc:
         raise BadRequest(in_english(str(exc))) from exc
     return 0
-
-
-def _verbs(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
-    return parser.add_subparsers(metavar="VERB", required=True, title="verbs")
-
-
-def _verb(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    summary: str,
-    run: Run,
-    *,
-    as_json: bool = False,
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False)
-    if as_json:
-        parser.add_argument("--json", action="store_true", help="print one JSON object per line")
-    parser.set_defaults(verb=run)
-    return parser
 
 
 def _password_options(parser: argparse.ArgumentParser) -> None:
@@ -143,7 +116,7 @@ def _password(args: argparse.Namespace) -> str | None:
 def _list_users(args: argparse.Namespace, settings: Settings) -> None:
     from tempmail.runtime.accounts import list_users
 
-    _print(list_users(settings), ("id", "username", "role", "mailbox_count", "mailbox_limit", "can_send"), args)
+    print_rows(list_users(settings), ("id", "username", "role", "mailbox_count", "mailbox_limit", "can_send"), args)
 
 
 def _add_user(args: argparse.Namespace, settings: Settings) -> None:
@@ -192,7 +165,7 @@ def _list_mailboxes(args: argparse.Namespace, settings: Settings) -> None:
 
     criteria = MailboxFilter(search=(args.search or "").lower() or None, domain=(args.domain or "").lower() or None)
     listed = list_mailboxes(settings, criteria, limit=args.limit)
-    _print(listed, ("id", "address", "created_at", "can_login", "is_favorite", "forward_to"), args)
+    print_rows(listed, ("id", "address", "created_at", "can_login", "is_favorite", "forward_to"), args)
 
 
 def _add_mailbox(args: argparse.Namespace, settings: Settings) -> None:
@@ -225,7 +198,9 @@ def _mailbox_password(args: argparse.Namespace, settings: Settings) -> None:
 def _list_tokens(args: argparse.Namespace, settings: Settings) -> None:
     from tempmail.runtime.accounts import list_tokens
 
-    _print(list_tokens(settings), ("id", "user_id", "name", "actions", "mailboxes", "expires_at", "last_used_at"), args)
+    print_rows(
+        list_tokens(settings), ("id", "user_id", "name", "actions", "mailboxes", "expires_at", "last_used_at"), args
+    )
 
 
 def _add_token(args: argparse.Namespace, settings: Settings) -> None:
@@ -241,18 +216,3 @@ def _revoke_token(args: argparse.Namespace, settings: Settings) -> None:
     from tempmail.runtime.accounts import revoke_token
 
     revoke_token(settings, args.id)
-
-
-def _print(rows: "Iterable[DataclassInstance]", columns: Sequence[str], args: argparse.Namespace) -> None:
-    """A line a row: JSON with every field, or the columns with tabs between them."""
-    for row in rows:
-        if args.json:
-            print(json.dumps(dataclasses.asdict(row), ensure_ascii=False))
-        else:
-            print("\t".join(_cell(getattr(row, column)) for column in columns))
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value) or "-"
-    return "-" if value is None else str(value)

@@ -33,6 +33,7 @@ _IN_ENGLISH = tuple(
         ("该邮箱地址已被使用", "that address is taken"),
         ("无效的邮箱地址", "that is not an address"),
         ("非法用户名", "the part before the @ may have letters, digits, dots, dashes and underscores, 1 to 64 of them"),
+        (r"(\S+) 渠道暂不支持此操作", r"\1 cannot do this"),
         ("没有可用的域名：MAIL_DOMAIN 只有通配域名", "MAIL_DOMAIN has no domain to make addresses in, only wildcards"),
     )
 )

@@ -19,13 +19,53 @@ SECONDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One metric. `values`: every value that `label` takes (a metric without label has the value "")."""
+    """One metric. `values`: every value that `label` takes (a metric without label has the value ""). Two labels are
+    named together, as are their values: `provider,state` and `resend,queued`."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     doc: str
     label: str = ""
     values: tuple[str, ...] = ("",)
+
+
+OUTBOX_PROVIDERS = (
+    "none",
+    "resend",
+    "sendflare",
+    "cyberpersons",
+    "mail_push",
+    "nobase",
+    "emailcar",
+    "smtp",
+)
+"""`none`: before one is chosen."""
+OUTBOX_STATES = (
+    "queued",
+    "scheduled",
+    "sending",
+    "accepted",
+    "delivered",
+    "bounced",
+    "failed",
+    "canceled",
+    "unknown",
+)
+OUTBOX_OUTCOMES = (
+    "accepted",
+    "unavailable",
+    "rate_limited",
+    "exhausted",
+    "auth_failed",
+    "denied",
+    "invalid",
+    "refused",
+    "unknown",
+)
+
+
+def _pairs(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{one},{other}" for one in first for other in second)
 
 
 METRICS = (
@@ -42,6 +82,21 @@ METRICS = (
     Declared("object_deletes_pending", "gauge", "Objects that wait to be removed."),
     Declared("retention_messages_total", "counter", "Messages removed by retention."),
     Declared("reextract_mails_total", "counter", "Stored mails read again.", "result", ("read", "gone")),
+    Declared(
+        "outbox_mails",
+        "gauge",
+        "Mails in the outbox.",
+        "provider,state",
+        _pairs(OUTBOX_PROVIDERS, OUTBOX_STATES),
+    ),
+    Declared(
+        "outbox_calls_total",
+        "counter",
+        "Calls to providers.",
+        "provider,outcome",
+        _pairs(OUTBOX_PROVIDERS[1:], OUTBOX_OUTCOMES),
+    ),
+    Declared("outbox_send_seconds", "histogram", "From the begin of a call to a provider to its answer."),
     Declared("http_requests_total", "counter", "HTTP answers.", "status", ("1xx", "2xx", "3xx", "4xx", "5xx")),
     Declared("http_request_seconds", "histogram", "From request to the end of its answer."),
     Declared("smtp_workers_ready", "gauge", "Processes that take mail now."),
@@ -91,17 +146,17 @@ class Board:
     def collect(self) -> Iterator[Metric]:
         """For prometheus_client's registry."""
         for metric in METRICS:
-            labels = [metric.label] if metric.label else []
+            labels = metric.label.split(",") if metric.label else []
             name = f"tempmail_{metric.name}"
             if metric.kind == "counter":
                 counter = CounterMetricFamily(name, metric.doc, labels=labels)
                 for value in metric.values:
-                    counter.add_metric([value] if labels else [], self.total(metric.name, value))
+                    counter.add_metric(value.split(",") if labels else [], self.total(metric.name, value))
                 yield counter
             elif metric.kind == "gauge":
                 gauge = GaugeMetricFamily(name, metric.doc, labels=labels)
                 for value in metric.values:
-                    gauge.add_metric([value] if labels else [], self.total(metric.name, value))
+                    gauge.add_metric(value.split(",") if labels else [], self.total(metric.name, value))
                 yield gauge
             else:
                 yield self._histogram(metric, name)

@@ -85,6 +85,37 @@ def _is_folder_or_new(data_dir: Path) -> str | None:
     return f"DATA_DIR: {quoted(str(data_dir))} is not a folder; name a folder, or a place for a new one."
 
 
+def _whole_mail_push(token: str, sender: str, template: int) -> str | None:
+    return _all_or_none({"MAIL_PUSH_TOKEN": token, "MAIL_PUSH_FROM": sender, "MAIL_PUSH_TEMPLATE": template})
+
+
+def _whole_nobase(appid: str, signature: str, sender: str) -> str | None:
+    return _all_or_none({"NOBASE_APPID": appid, "NOBASE_SIGNATURE": signature, "NOBASE_FROM": sender})
+
+
+def _one_nobase_login(appid: str, token: str, user: str, password: str) -> str | None:
+    if bool(user) != bool(password):
+        missing, present = ("NOBASE_PASS", "NOBASE_USER") if user else ("NOBASE_USER", "NOBASE_PASS")
+        return f"{missing}: is missing beside {present}; give both or neither."
+    if token and user:
+        return "NOBASE_TOKEN: cannot stand beside NOBASE_USER; give the token or the user with its password."
+    if appid and not token and not user:
+        return "NOBASE_TOKEN: is missing beside NOBASE_APPID; give it, or NOBASE_USER with NOBASE_PASS."
+    return None
+
+
+def _whole_emailcar(user: str, password: str) -> str | None:
+    return _all_or_none({"EMAILCAR_API_USER": user, "EMAILCAR_API_PWD": password})
+
+
+def _all_or_none(given: Mapping[str, object]) -> str | None:
+    missing = [name for name, value in given.items() if not value]
+    if not missing or len(missing) == len(given):
+        return None
+    present = [name for name in given if name not in missing]
+    return f"{missing[0]}: is missing beside {' and '.join(present)}; give all of {', '.join(given)}, or none."
+
+
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
     (("DATA_DIR",), _is_folder_or_new),
     (("SMTP_TLS_CERT", "SMTP_TLS_KEY"), _both_tls_files),
@@ -93,6 +124,10 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
     (("SMTPS_BIND", "SMTP_TLS_CERT", "SMTP_TLS_KEY"), _smtps_has_tls),
     (("HTTP_BIND", "SMTP_BIND", "SMTPS_BIND"), _distinct_binds),
     (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), _both_aws_keys),
+    (("MAIL_PUSH_TOKEN", "MAIL_PUSH_FROM", "MAIL_PUSH_TEMPLATE"), _whole_mail_push),
+    (("NOBASE_APPID", "NOBASE_SIGNATURE", "NOBASE_FROM"), _whole_nobase),
+    (("NOBASE_APPID", "NOBASE_TOKEN", "NOBASE_USER", "NOBASE_PASS"), _one_nobase_login),
+    (("EMAILCAR_API_USER", "EMAILCAR_API_PWD"), _whole_emailcar),
     (("SPOOL_MAX_BYTES", "MAX_MESSAGE_BYTES"), _spool_holds_one),
     (("RUN_AS",), _user_exists),
 )

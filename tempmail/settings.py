@@ -7,33 +7,27 @@ from is in `setting_sources.py`.
 # ruff: noqa: RUF009 (each call makes the frozen row of its field, once)
 
 import dataclasses
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from tempmail import setting_sending as sending
 from tempmail import setting_values as values
+from tempmail.setting_sending import ForwardPrefix, Pause, ProviderKeys, SmtpRelay, TemplateVariables
 from tempmail.setting_values import Bind, FolderUrl, Network, S3Url, SqliteUrl, Unfit
 
 ACCOUNTS = "Domains and accounts"
 LISTENING = "Listening"
 STORAGE = "Storage"
 RECEIVING = "Receiving"
+SENDING = "Sending"
 LIMITS = "Limits"
 OPERATION = "Operation"
 
-NOT_USED_YET = (
-    "FORWARD_RULES",
-    "RESEND_API_KEY",
-    "RESEND_TOKEN",
-    "RESEND",
-    "SENDFLARE_API_KEY",
-    "SENDFLARE_TOKEN",
-    "CYBERPERSONS_API_KEY",
-    "CYBERPERSONS_API_TOKEN",
-    "CYBERPERSONS",
-    "JWT_TOKENGUEST_PASSWORD",
-)
+NOT_USED_YET = ("JWT_TOKENGUEST_PASSWORD",)
 """Variables of the original that a wrangler.toml may hold and that nothing here reads."""
 
 # The values that the original's repository has published as JWT_TOKEN: anybody could sign in with them.
@@ -103,6 +97,11 @@ def _region_default(given: Circumstances) -> str:
     return "auto" if values.is_r2_endpoint(given.texts["S3_ENDPOINT_URL"]) else "us-east-1"
 
 
+def _srs_default(given: Circumstances) -> str:
+    token = given.texts["JWT_TOKEN"]
+    return hmac.new(token.encode(), b"tempmail srs", hashlib.sha256).hexdigest() if token else ""
+
+
 def _bucket_default(given: Circumstances) -> str:
     scheme, _, rest = given.texts["OBJECTS_URL"].partition("://")
     return rest.partition("/")[0] if scheme.lower() == "s3" else "mail-eml"
@@ -166,6 +165,12 @@ class Settings:
         "60",
         values.integer(1, 1_000_000),
         "Mailboxes that one user, and one API token, may create in a minute; the highest administrator has no limit.",
+    )
+    capsules_per_month: int = _row(
+        ACCOUNTS,
+        "5",
+        values.integer(0, 1_000_000),
+        "Mails to the future that one user may set in a calendar month (UTC); 0: any number. Admins have no limit.",
     )
     password_time_cost: int = _row(
         ACCOUNTS, "2", values.integer(1, 100), "Passes of argon2id over its memory for each password hash."
@@ -286,6 +291,152 @@ class Settings:
     )
     retention_days: int = _row(
         RECEIVING, "0", values.integer(0, 36500), "Days after which mails are removed; 0 keeps them."
+    )
+
+    resend_api_key: ProviderKeys = _row(
+        SENDING,
+        "",
+        sending.provider_keys,
+        "Keys of Resend: one for every sender domain, or `domain=key` pairs separated by commas, or the same as a JSON"
+        " object; the domain `*` is for all others, `*.example.com` for subdomains.",
+        aliases=("RESEND_TOKEN", "RESEND"),
+        is_secret=True,
+    )
+    sendflare_api_key: ProviderKeys = _row(
+        SENDING,
+        "",
+        sending.provider_keys,
+        "Keys of SendFlare, in the same forms.",
+        aliases=("SENDFLARE_TOKEN",),
+        is_secret=True,
+    )
+    cyberpersons_api_key: ProviderKeys = _row(
+        SENDING,
+        "",
+        sending.provider_keys,
+        "Keys of Cyberpersons, in the same forms.",
+        aliases=("CYBERPERSONS_API_TOKEN", "CYBERPERSONS"),
+        is_secret=True,
+    )
+    resend_api_url: str = _row(SENDING, "https://api.resend.com", sending.api_url, "Root of Resend's API.")
+    sendflare_api_url: str = _row(
+        SENDING,
+        "https://api.sendflare.io",
+        sending.api_url,
+        "Root of SendFlare's API; some accounts use `https://api.sendflare.com`.",
+    )
+    cyberpersons_api_url: str = _row(
+        SENDING, "https://platform.cyberpersons.com/email/v1", sending.api_url, "Root of Cyberpersons' API."
+    )
+    mail_push_token: str = _row(
+        SENDING,
+        "",
+        values.secret,
+        "Token of a mail_push account; needs MAIL_PUSH_FROM and MAIL_PUSH_TEMPLATE.",
+        is_secret=True,
+    )
+    mail_push_from: str = _row(
+        SENDING, "", sending.sender_address, "The one address that the mail_push account sends from."
+    )
+    mail_push_template: int = _row(
+        SENDING,
+        "0",
+        values.integer(0, 10**15),
+        "Id (`temp_id`) of the mail_push template that mail is put into; 0 is none.",
+    )
+    mail_push_variables: TemplateVariables = _row(
+        SENDING,
+        "subject=subject,text=text",
+        sending.template_variables,
+        "What the template's variables for `subject`, `html` and `text` are called. Only parts that are named are"
+        " sent; name `html` once the template is known to show it unescaped.",
+    )
+    mail_push_api_url: str = _row(
+        SENDING, "https://mail.push.xiaocx.cc/api", sending.api_url, "Root of mail_push's API."
+    )
+    nobase_appid: str = _row(
+        SENDING,
+        "",
+        values.plain,
+        "App id of a nobase.cn account; needs NOBASE_SIGNATURE, NOBASE_FROM, and NOBASE_TOKEN or NOBASE_USER with"
+        " NOBASE_PASS.",
+    )
+    nobase_signature: str = _row(SENDING, "", values.secret, "The app's signature.", is_secret=True)
+    nobase_token: str = _row(SENDING, "", values.secret, "The account's token.", is_secret=True)
+    nobase_user: str = _row(SENDING, "", values.plain, "The account's user number, in place of a token.")
+    nobase_pass: str = _row(SENDING, "", values.secret, "The password that belongs to NOBASE_USER.", is_secret=True)
+    nobase_from: str = _row(
+        SENDING, "", sending.sender_address, "The one address that the nobase.cn account sends from."
+    )
+    nobase_api_url: str = _row(SENDING, "https://nobase.cn", sending.api_url, "Root of nobase.cn's API.")
+    emailcar_api_user: str = _row(SENDING, "", values.plain, "User of an EmailCar account; needs EMAILCAR_API_PWD.")
+    emailcar_api_pwd: str = _row(SENDING, "", values.secret, "Password of the EmailCar account.", is_secret=True)
+    emailcar_domains: tuple[str, ...] = _row(
+        SENDING,
+        "",
+        sending.some_domains,
+        "Sender domains that go to EmailCar first; empty: those that nobody else is for.",
+    )
+    emailcar_api_url: str = _row(
+        SENDING,
+        "http://webapi.emailcar.net",
+        sending.api_url,
+        "Root of EmailCar's API, which takes the password over plain HTTP.",
+    )
+    smtp_relay_url: SmtpRelay | None = _row(
+        SENDING,
+        "",
+        values.optional(sending.smtp_relay),
+        "Mail server to hand mail to, as `smtp://USER:PASSWORD@HOST:587` (STARTTLS) or `smtps://…` (TLS at once);"
+        " forwarding needs one.",
+        is_secret=True,
+    )
+    smtp_relay_domains: tuple[str, ...] = _row(
+        SENDING,
+        "",
+        sending.some_domains,
+        "Sender domains that go to the mail server first; empty: those that nobody else is for.",
+    )
+    send_pauses: tuple[Pause, ...] = _row(
+        SENDING,
+        "",
+        sending.pauses,
+        "Seconds between two calls of a provider, where they differ from its own limits, as `resend=0.5,nobase=60`.",
+    )
+    resend_webhook_secret: tuple[bytes, ...] = _row(
+        SENDING,
+        "",
+        sending.webhook_secrets,
+        "Signing secret (`whsec_…`) of the Resend webhook that points to `/api/v1/hooks/resend`; several separated by"
+        " commas.",
+        is_secret=True,
+    )
+    outbox_days: int = _row(
+        SENDING, "30", values.integer(1, 36_500), "Days that sent mails are kept in the outbox once they are done."
+    )
+    forward_rules: tuple[ForwardPrefix, ...] = _row(
+        SENDING,
+        "",
+        sending.forward_rules,
+        "Where received mail is forwarded to, by the beginning of its local part: `news=me@example.com,*=other@example"
+        ".com`, or a JSON array of `prefix` and `email`. A mailbox's own target wins.",
+    )
+    forward_verify: bool = _row(
+        SENDING, "false", values.switch, "Forward to an address only after a code that was mailed there is entered."
+    )
+    srs_secret: str = _row(
+        SENDING,
+        _srs_default,
+        values.secret,
+        "Key that rewritten senders of forwarded mail are signed with.",
+        default_doc="derived from JWT_TOKEN",
+        is_secret=True,
+    )
+    sandbox: bool = _row(
+        SENDING,
+        "true",
+        values.switch,
+        "Serve imitations of the providers' APIs under `/sandbox/…`, whose mail lands in mailboxes here.",
     )
 
     max_message_bytes: int = _row(

@@ -11,9 +11,13 @@ MAX_LOCAL_LENGTH = 64  # octets, RFC 5321 4.5.3.1.1
 MAX_ADDRESS_LENGTH = 254  # RFC 5321 4.5.3.1.3, without the angle brackets
 DEFAULT_LOCAL_LENGTH = 8
 
-RESERVED_LOCALS = frozenset({"admin", "administrator", "hostmaster", "postmaster", "webmaster"})
-"""Who reads their mail can have TLS certificates issued for the domain (CA/Browser Forum Baseline Requirements,
-3.2.2.4.4), so that none but the highest administrator gives them to anybody."""
+BOUNCES = "bounces"
+"""Local part of the mailbox that returned mail goes to, and the sender where no rewritten one fits."""
+
+RESERVED_LOCALS = frozenset({"admin", "administrator", BOUNCES, "hostmaster", "postmaster", "webmaster"})
+"""None but the highest administrator gives them to anybody: who reads the mail of `bounces` reads what was forwarded
+from other mailboxes and came back; who reads that of the others can have TLS certificates issued for the domain
+(CA/Browser Forum Baseline Requirements, 3.2.2.4.4)."""
 
 _LOCAL = re.compile(r"[a-z0-9._-]{1,64}")
 _WORD = r"[^\s@\x00-\x1f\x7f-\x9f\ufeff]+"

@@ -25,7 +25,7 @@ class IncomingMail:
     `body`: the whole message as stored (CRLF lines, dots unstuffed), or the fsynced spool file that holds it.
     `uuid` makes the object key; the key's date comes from `received_at` (stamp), its folder from the first mailbox.
     `extraction`: the full result as JSON, or None where nothing was found. `extraction_version`: what it was made by
-    (see `domain.rules`); 0: not read yet.
+    (see `domain.rules`); 0: not read yet. `may_forward` False: it is kept here, whatever its mailbox asks for.
     """
 
     recipients: tuple[Recipient, ...]
@@ -41,6 +41,12 @@ class IncomingMail:
     size_bytes: int
     body: bytes | Path
     extraction_version: int = 0
+    may_forward: bool = True
+
+    @property
+    def held_bytes(self) -> int:
+        """What it adds to a transaction; a body in a spool file adds nothing."""
+        return len(self.body) if isinstance(self.body, bytes) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,13 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ \t\-\u00a0-\U0010ffff]*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")  # RFC 5322 2.2: printable ASCII but the colon
 _TYPE = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
-_CONTENT_TYPE = re.compile(rf'{_TYPE}/{_TYPE}(?:; ?{_TYPE}=(?:{_TYPE}|"[^"\\\x00-\x1f\x7f]*"))*')
+_CONTENT_TYPE = re.compile(rf'{_TYPE}/{_TYPE}(?:; ?{_TYPE}=(?:{_TYPE}|"[^"\\\x00-\x1f\x7f]*"))*', re.ASCII)
+_MAX_CONTENT_TYPE_CHARS = 255
+_CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}", re.ASCII)
 
-WRITTEN_FROM_FIELDS = frozenset({"from", "sender", "to", "cc", "bcc", "reply-to", "subject", "mime-version"})
+WRITTEN_FROM_FIELDS = frozenset(
+    {"bcc", "cc", "from", "mime-version", "reply-to", "resent-bcc", "sender", "subject", "to"}
+)
 """Headers that say what fields of the message say: none comes twice, and nobody is in copy by a header alone."""
 
 
@@ -46,21 +50,28 @@ def quoted_name(name: str) -> str:
     return f'"{escaped}"'
 
 
-def read_mailbox(text: str, field: str) -> Mailbox:
-    """`local@domain` or `Name <local@domain>`, exactly one. Raises `InvalidOutbound` that names `field`.
+def mailbox_of(text: str) -> Mailbox:
+    """What `local@domain` or `Name <local@domain>` names, however malformed: nothing is checked.
 
-    >>> read_mailbox('"Doe, John" <j@example.com>', "to")
-    Mailbox(name='Doe, John', address='j@example.com')
+    >>> mailbox_of('"Doe, John" <j@example.com>'), mailbox_of(" j@example.com ")
+    (Mailbox(name='Doe, John', address='j@example.com'), Mailbox(name='', address='j@example.com'))
     """
-    check_line(text, field)
     text = text.strip()
-    name, address = "", text
-    if text.endswith(">"):
-        name, _, address = text[:-1].rpartition("<")
-        name = name.strip()
-        if match := _QUOTED.fullmatch(name):
-            name = re.sub(r"\\(.)", r"\1", match[1])
-    return Mailbox(name, read_address(address.strip(), field))
+    if not text.endswith(">") or "<" not in text:
+        return Mailbox("", text)
+    name, _, address = text[:-1].rpartition("<")
+    name = name.strip()
+    if match := _QUOTED.fullmatch(name):
+        name = re.sub(r"\\(.)", r"\1", match[1])
+    return Mailbox(name, address.strip())
+
+
+def read_mailbox(text: str, field: str) -> Mailbox:
+    """`mailbox_of`, of exactly one well-formed address. Raises `InvalidOutbound` that names `field`."""
+    check_line(text, field)
+    mailbox = mailbox_of(text)
+    read_address(mailbox.address, field)
+    return mailbox
 
 
 def read_address(address: str, field: str) -> str:
@@ -72,6 +83,7 @@ def read_address(address: str, field: str) -> str:
         raise InvalidOutbound(f"{field}: {exc}: {address[:100]!r}") from exc
     if rest or not read:
         raise InvalidOutbound(f"{field}: one address is expected: {address[:100]!r}")
+    wire_address(address)
     return address
 
 
@@ -88,6 +100,20 @@ def wire_address(address: str) -> str:
         return f"{local}{at}{domain.encode('idna').decode()}"
     except UnicodeError as exc:
         raise InvalidOutbound(f"No domain name: {domain[:100]!r}") from exc
+
+
+def is_content_type(text: str) -> bool:
+    """Whether it is a type as `Content-Type` holds one, with or without parameters (RFC 2045 5.1)."""
+    return len(text) <= _MAX_CONTENT_TYPE_CHARS and _CONTENT_TYPE.fullmatch(text) is not None
+
+
+def is_content_id(text: str) -> bool:
+    """Whether `Content-ID` can hold it between `<>`."""
+    return _CONTENT_ID.fullmatch(text) is not None
+
+
+def is_header_name(text: str) -> bool:
+    return _HEADER_NAME.fullmatch(text) is not None
 
 
 def check_line(text: str, field: str) -> None:
@@ -132,8 +158,9 @@ def check_message(name: str, can: Capabilities, message: OutboundMessage) -> Non
         check_line(value, "tags")
     for attachment in message.attachments:
         check_line(attachment.filename, "attachments")
-        check_line(attachment.content_id or "", "attachments")
-        if not _CONTENT_TYPE.fullmatch(attachment.content_type):
+        if attachment.content_id and not is_content_id(attachment.content_id):
+            raise InvalidOutbound(f"attachments: no content id: {attachment.content_id[:100]!r}")
+        if not is_content_type(attachment.content_type):
             raise InvalidOutbound(f"attachments: no content type: {attachment.content_type[:100]!r}")
 
 
@@ -141,7 +168,7 @@ def _check_headers(message: OutboundMessage) -> None:
     seen = set()
     for header, value in message.headers:
         lowered = header.lower()
-        if not _HEADER_NAME.fullmatch(header):
+        if not is_header_name(header):
             raise InvalidOutbound(f"headers: not a header's name: {header[:100]!r}")
         if lowered in WRITTEN_FROM_FIELDS or lowered.startswith("content-"):
             raise InvalidOutbound(f"headers: {header} is written from the other fields")

@@ -165,27 +165,33 @@ ACTIONS: Mapping[str, Rule] = MappingProxyType(
             strict_admin=_ALL,
             admin=_OWN,
             user=_OWN,
-            demo_refusal="演示模式不可发件",
+            demo_refusal="演示模式不可发送",
         ),
-        "send.read": Rule("See what became of a mail one sent", strict_admin=_ALL, admin=_OWN, user=_OWN),
+        "send.read": Rule(
+            "See what became of a mail one sent",
+            strict_admin=_ALL,
+            admin=_OWN,
+            user=_OWN,
+            demo_refusal="演示模式不可查询真实发送",
+        ),
         "send.change": Rule(
             "Reschedule or cancel a mail that is not sent yet", strict_admin=_ALL, admin=_OWN, user=_OWN
         ),
         "sent.list": Rule("List the mails that a mailbox sent", strict_admin=_ALL, admin=_OWN, user=_OWN, guest=_DEMO),
-        "sent.read": Rule("Read a sent mail", strict_admin=_ALL, admin=_OWN, user=_OWN),
+        "sent.read": Rule(
+            "Read a sent mail", strict_admin=_ALL, admin=_OWN, user=_OWN, demo_refusal="演示模式不可查询真实发送"
+        ),
         "sent.delete": Rule(
             "Delete the record of a sent mail",
             strict_admin=_ALL,
             admin=_OWN,
             user=_OWN,
-            demo_refusal="演示模式不可删除",
         ),
         "outbox.read": Rule("See every mail that goes out", strict_admin=_ALL, by_mailbox_token=False),
         "outbox.manage": Rule(
             "Send again, cancel or settle mails that go out", strict_admin=_ALL, by_mailbox_token=False
         ),
         "hook.receive": _public("Report what became of a mail; the report is signed"),
-        "forward.verify": _public("Confirm that forwarded mail is wanted, with the link that was mailed there"),
         "capsule.write": Rule(
             "Write mail to the future, and set and revoke it",
             strict_admin=_OWN,

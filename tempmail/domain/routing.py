@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tempmail.domain.address import ServedDomains
+from tempmail.domain.address import BOUNCES, ServedDomains
 from tempmail.domain.outbound import Capabilities, OutboundMessage, lacking
 from tempmail.errors import BadRequest
 
@@ -91,6 +91,9 @@ def choose(accounts: Sequence[Account], message: OutboundMessage) -> list[Accoun
     if not domain:
         raise BadRequest("发件人地址为空")
     found = matching(accounts, message.from_addr)
+    if not found and message.from_addr.lower().startswith(f"{BOUNCES}@"):
+        # The server itself asks a target whether it wants forwarded mail: by the way that mail would go.
+        found = [account for account in accounts if account.capabilities.raw]
     if not found:
         raise BadRequest(f"未找到域名对应的发件 API Key: {domain}")
     missing = [(account, lacking(account.capabilities, message)) for account in found]

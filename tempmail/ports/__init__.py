@@ -27,6 +27,10 @@ from tempmail.domain.messages import (
     StoredMail,
 )
 from tempmail.domain.rules import ExtractionRule, RuleDraft
+from tempmail.ports.capsules import Capsules
+from tempmail.ports.outbound import ForwardTargets, Outbox, SendKeys, SentMails
+from tempmail.ports.sandbox import Sandboxes
+from tempmail.ports.sandbox_records import CallLog, MailTotals, Templates
 
 Body = bytes | Path
 """A raw mail: its bytes, or the spool file that holds them."""
@@ -499,7 +503,25 @@ class Store(Protocol):
     @property
     def rules(self) -> ExtractionRules: ...
     @property
+    def sandboxes(self) -> Sandboxes: ...
+    @property
+    def sandbox_templates(self) -> Templates: ...
+    @property
+    def sandbox_log(self) -> CallLog: ...
+    @property
+    def sandbox_totals(self) -> MailTotals: ...
+    @property
     def extractions(self) -> Extractions: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def forward_targets(self) -> ForwardTargets: ...
+    @property
+    def sent(self) -> SentMails: ...
+    @property
+    def send_keys(self) -> SendKeys: ...
+    @property
+    def capsules(self) -> Capsules: ...
 
     async def ping(self) -> None:
         """Raises `StoreUnavailable` where a write could not be made now."""

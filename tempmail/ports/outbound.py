@@ -15,7 +15,6 @@ from tempmail.domain.outbound import (
     State,
 )
 
-
 CLAIM_BYTES = 32 << 20
 """Of payloads that a claim hands out at most, unless it is told otherwise."""
 
@@ -88,6 +87,14 @@ class NewOutbound:
     object_key: str = ""
     user_id: int | None = None
     at_least_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """For one user's mails of the outbox with which anything is left to be done."""
+
+    mails: int
+    payload_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +227,15 @@ class Outbox(Protocol):
     """Mails to be sent. What every method changes is durable on return, all or nothing. Moves that `outbound.MOVES`
     lacks are impossible: the database refuses them."""
 
-    async def add(self, mails: Sequence[NewOutbound], sent: Sequence["SentRecord | None"]) -> list[OutboxMail]:
+    async def add(
+        self, mails: Sequence[NewOutbound], sent: Sequence["SentRecord | None"], *, room: Room | None = None
+    ) -> list[OutboxMail]:
         """Store the intents, each with its record among the sent mails where it has one. All or nothing. One whose uuid
-        is there already is left as it is, and returned as it is."""
+        is there already is left as it is, and returned as it is. Raises `QuotaReached` where a user's mails, these
+        among them, go beyond `room`."""
         ...
 
-    async def claim(
-        self, *, now: str, until: str, limit: int, max_bytes: int = CLAIM_BYTES
-    ) -> list[OutboxDetail]:
+    async def claim(self, *, now: str, until: str, limit: int, max_bytes: int = CLAIM_BYTES) -> list[OutboxDetail]:
         """The mails whose time has come, oldest due first, up to `max_bytes` of payloads (at least one mail), not
         handed out again before `until`. Of those that were being sent when an earlier lease ended, the calls under way
         are `unknown` now. Costs the same however many wait for later."""
@@ -309,8 +317,8 @@ class Outbox(Protocol):
         """Do not use an account for a while. The longer of two pauses holds."""
         ...
 
-    async def unpause(self, provider: str, account: str) -> bool:
-        """Use it again; False where it was not paused."""
+    async def unpause(self, provider: str, account: str, *, due: str) -> bool:
+        """Use it again, for what waited for the pause's end at `due`; False where it was not paused."""
         ...
 
     async def pauses(self, *, now: str) -> list[Pause]:

@@ -10,6 +10,7 @@ from tempmail.domain.policy import Grant, Reach
 from tempmail.errors import BadRequest, Forbidden, NotFound
 from tempmail.ports import Mailboxes, MailboxLogins
 from tempmail.services.access import Access
+from tempmail.services.mailboxes import AskTarget, ask_nobody
 from tempmail.services.passwords import Passwords
 
 MAX_BATCH = 100
@@ -37,6 +38,7 @@ class MailboxAdmin:
         passwords: Passwords,
         *,
         clock: Clock,
+        ask_target: AskTarget = ask_nobody,
     ) -> None:
         self._mailboxes = mailboxes
         self._logins = logins
@@ -44,6 +46,7 @@ class MailboxAdmin:
         self._domains = domains
         self._passwords = passwords
         self._clock = clock
+        self._ask_target = ask_target
 
     async def reset_password(self, grant: Grant, address: str) -> bool:
         """Make the address its own password again, and end the mailbox's sessions. False where it was a demonstration,
@@ -93,7 +96,7 @@ class MailboxAdmin:
         _check_batch(mailbox_ids, "缺少邮箱 ID 列表")
         target = forward_target(forward_to)
         await self._check_ids(grant, mailbox_ids)
-        return await self._mailboxes.set_forward(mailbox_ids, target), target
+        return await self._set_forward(mailbox_ids, target), target
 
     async def set_favorite_by_address(self, grant: Grant, addresses: Sequence[str], *, is_favorite: bool) -> int:
         """As `set_favorite`."""
@@ -106,7 +109,12 @@ class MailboxAdmin:
         """As `set_forward`."""
         _check_batch(addresses, "缺少邮箱地址列表")
         target = forward_target(forward_to)
-        return await self._mailboxes.set_forward(await self._ids(grant, addresses), target), target
+        return await self._set_forward(await self._ids(grant, addresses), target), target
+
+    async def _set_forward(self, mailbox_ids: Sequence[int], target: str | None) -> int:
+        updated = await self._mailboxes.set_forward(mailbox_ids, target)
+        await self._ask_target(target)
+        return updated
 
     async def _id(self, grant: Grant, address: str) -> int:
         mailbox = await self._access.mailbox(grant, normalized_address(address))

@@ -1,7 +1,7 @@
 """Mailboxes as callers see them: which domains there are, creating, listing, settings, deleting."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, isfinite
 
@@ -36,6 +36,14 @@ class Created:
     expires_ms: int
 
 
+AskTarget = Callable[[str | None], Awaitable[None]]
+"""Asks an address whether it wants the mail that is forwarded to it from now on."""
+
+
+async def ask_nobody(_target: str | None) -> None:
+    """Where targets need not confirm."""
+
+
 class MailboxService:
     """`claim_unowned`: whether a user who creates an address that exists, but that nobody owns and nobody may log in
     to, gets it. `version` tells whether anything was committed since a list was read (see `Fresh`). `choice` picks a
@@ -51,6 +59,7 @@ class MailboxService:
         claim_unowned: bool = False,
         version: Version = lambda: None,
         choice: Callable[[str], str] = secrets.choice,
+        ask_target: AskTarget = ask_nobody,
     ) -> None:
         self._mailboxes = mailboxes
         self._pages = Fresh[MailboxPage](version, max_entries=_REMEMBERED_PAGES)
@@ -59,6 +68,7 @@ class MailboxService:
         self._clock = clock
         self._claim_unowned = claim_unowned
         self._choice = choice
+        self._ask_target = ask_target
 
     def domains(self) -> list[str]:
         """The domains that addresses can be made in, as configured."""
@@ -153,6 +163,7 @@ class MailboxService:
         mailbox = await self._access.mailbox_by_id(grant, mailbox_id)
         if not await self._mailboxes.set_forward([mailbox.id], target):
             raise NotFound("邮箱不存在")
+        await self._ask_target(target)
         return target
 
     async def delete(self, grant: Grant, address: str) -> bool:

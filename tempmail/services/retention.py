@@ -1,5 +1,5 @@
-"""Retention: messages past their days and mailboxes past their time go, with their bodies, durably; so do entries of
-the audit log past theirs."""
+"""Retention: messages past their days and mailboxes past their time go, with their bodies, durably; so do capsules that
+were delivered as long ago as those messages came, entries of the audit log, and finished mails of the outbox."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,26 @@ from tempmail.clock import Clock, stamp
 from tempmail.log import get_log
 from tempmail.metrics import Metrics
 from tempmail.ports import Audit, Jobs, Mail, Mailboxes
+from tempmail.ports.capsules import Capsules
+from tempmail.ports.outbound import Outbox
 from tempmail.services.audit import MAX_ENTRIES
 
 _log = get_log("retention")
 
 _DAY_S = 86_400
+_CAPSULES_AT_ONCE = 20
+"""Each may hold 10 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionOptions:
-    """`days`: how long messages are kept, 0 for ever; `audit_days`: the entries of the audit log. A run every `every_s`
-    under a lease of `lease_s`."""
+    """`days`: how long messages and delivered capsules are kept, 0 for ever; `audit_days`: the entries of the audit
+    log; `outbox_days`: mails that were sent, after their last change. A run every `every_s` under a lease of
+    `lease_s`."""
 
     days: int
     audit_days: int = 90
+    outbox_days: int = 30
     every_s: float = 600.0
     lease_s: float = 3600.0
     chunk: int = 500
@@ -39,6 +45,8 @@ class Retention:
         mail: Mail,
         mailboxes: Mailboxes,
         audit: Audit,
+        outbox: Outbox,
+        capsules: Capsules,
         jobs: Jobs,
         clock: Clock,
         metrics: Metrics,
@@ -47,6 +55,8 @@ class Retention:
         self._mail = mail
         self._mailboxes = mailboxes
         self._audit = audit
+        self._outbox = outbox
+        self._capsules = capsules
         self._jobs = jobs
         self._clock = clock
         self._metrics = metrics
@@ -82,8 +92,13 @@ class Retention:
             ):
                 messages += removed
                 self._metrics.add("retention_messages_total", removed)
+            while await self._capsules.forget_delivered(cutoff, limit=_CAPSULES_AT_ONCE):
+                pass
         cutoff = stamp(self._clock.now() - self._options.audit_days * _DAY_S)
         while await self._audit.delete_before(cutoff, keep=MAX_ENTRIES, limit=self._options.chunk):
+            pass
+        cutoff = stamp(self._clock.now() - self._options.outbox_days * _DAY_S)
+        while await self._outbox.purge(cutoff, limit=self._options.chunk):
             pass
         if messages or mailboxes:
             _log.info("retention.done", messages=messages, mailboxes=mailboxes)

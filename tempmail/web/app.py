@@ -1,6 +1,6 @@
 """The HTTP side as one ASGI application."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from tempmail.domain.policy import grant
 from tempmail.errors import NotFound
@@ -19,7 +20,7 @@ from tempmail.web.endpoint import Bound, Endpoint
 from tempmail.web.endpoints import ALL
 from tempmail.web.openapi import describe
 from tempmail.web.pages import page_routes
-from tempmail.web.routes import ExactRoutes
+from tempmail.web.routes import Below, ExactRoutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,15 @@ class WebOptions:
     trusted_proxies: tuple[str, ...] = ()
 
 
-def build_app(services: WebServices, options: WebOptions, endpoints: Sequence[Endpoint] = ALL) -> Starlette:
-    """The application over `services`, which stay the caller's. Raises ValueError for a bad proxy address.
+def build_app(
+    services: WebServices,
+    options: WebOptions,
+    endpoints: Sequence[Endpoint] = ALL,
+    *,
+    below: Mapping[str, ASGIApp] | None = None,
+) -> Starlette:
+    """The application over `services`, which stay the caller's. `below`: applications that answer for all paths below a
+    prefix. Raises ValueError for a bad proxy address.
 
     The HTTP server in front must not rewrite the client's address itself (uvicorn: `proxy_headers=False`).
     """
@@ -51,7 +59,12 @@ def build_app(services: WebServices, options: WebOptions, endpoints: Sequence[En
         raise NotFound("未找到 API 路径") from exc
 
     app = Starlette(
-        routes=[ExactRoutes(routes), *routes, *page_routes(document)],
+        routes=[
+            ExactRoutes(routes),
+            *[Below(*each) for each in (below or {}).items()],
+            *routes,
+            *page_routes(document),
+        ],
         middleware=[Middleware(Context, proxies=proxies, metrics=services.metrics)],
         exception_handlers={HTTPException: no_route},
     )

@@ -7,11 +7,19 @@ from typing import Protocol
 from tempmail.domain.actor import Actor
 from tempmail.domain.policy import Grant
 from tempmail.services.audit import AuditTrail
+from tempmail.services.capsules import CapsuleService
 from tempmail.services.extraction import Extractor
+from tempmail.services.forwarding import ForwardConsent
+from tempmail.services.hooks import ResendHook
 from tempmail.services.mail import MailService
 from tempmail.services.mailbox_admin import MailboxAdmin
 from tempmail.services.mailboxes import MailboxService
+from tempmail.services.outbox_admin import OutboxAdmin
 from tempmail.services.rules import RuleService
+from tempmail.services.sandbox_log import SandboxLog
+from tempmail.services.sandbox_templates import SandboxTemplates
+from tempmail.services.sandboxes import SandboxService
+from tempmail.services.sending import SendService
 from tempmail.services.sessions import SessionService
 from tempmail.services.tokens import TokenService
 from tempmail.services.users import UserService
@@ -37,6 +45,7 @@ class World:
     mailbox_admin: MailboxAdmin
     mail: MailService
     users: UserService
+    sending: SendService
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,13 @@ class WebServices:
     demo: World | None
     extractor: Extractor
     rules: RuleService
+    outbox: OutboxAdmin
+    resend_hook: ResendHook
+    sandboxes: SandboxService
+    sandbox_templates: SandboxTemplates
+    sandbox_log: SandboxLog
+    forward_consent: ForwardConsent
+    capsules: CapsuleService
     not_ready: Callable[[], Awaitable[list[str]]]
     metrics: Metrics
     metrics_page: Callable[[], bytes]

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tempmail.errors import SendFailed, Unprocessable
 from tempmail.log import bind_cid, get_log
 from tempmail.web.call import Metrics, Visit
 from tempmail.web.credentials import Proxies
 from tempmail.web.endpoint import Bound, answer
-from tempmail.web.problems import problem_of, row_of
+from tempmail.web.problems import enveloped, is_enveloped, problem_of, row_of
 
 _log = get_log("web")
 
@@ -116,13 +117,18 @@ def _complete(given: list[tuple[bytes, bytes]], request_id: str, *, https: bool)
 async def _answer_problem(error: Exception, scope: Scope, send: Send, request_id: str) -> None:
     """Answer with the error's row of the table; log what somebody must look at."""
     problem = problem_of(error, request_id=request_id)
-    if problem.status == 500:
+    if isinstance(error, SendFailed):
+        _log.warning("http.not_sent", mail=error.mail_uuid or "", path=scope["path"])
+    elif problem.status == 500:
         _log.error("http.failed", exc=error, method=scope["method"], path=scope["path"])
     elif problem.status == 503:
         _log.warning("http.unavailable", exc=error, cause=type(error.__cause__).__name__, path=scope["path"])
     bound = scope.get("endpoint")
     if isinstance(bound, Bound) and row_of(error):
         problem.body.update(bound.endpoint.also(problem.status, problem.body["error"]))
-    body = msgspec.json.encode(problem.body)
+    told = problem.body
+    if is_enveloped(scope["path"]):
+        told = enveloped(told, problem.status, error.rule if isinstance(error, Unprocessable) else None)
+    body = msgspec.json.encode(told)
     headers = [(b"content-type", b"application/json"), *problem.headers]
     await answer(scope, send, problem.status, body, headers)

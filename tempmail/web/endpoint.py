@@ -1,11 +1,13 @@
 """One declaration per endpoint: `@endpoint("GET /api/emails", action="mail.list", …)` over a typed handler.
 
 A handler is `async def name(call: Call, query: …, path: …, body: …) -> …`, with those of the three that it needs, each
-a msgspec Struct (or `body: bytes`, for what is not JSON), and returns a Struct, a list of them, or a `Raw`. It tests no
-role, catches nothing and knows no status code. From the declaration come the route, the OpenAPI entry, the policy's row
-of routes and the tests' list.
+a msgspec Struct (or a list of them, or `body: bytes`, for what is not JSON), and returns a Struct, a list of them, or a
+`Raw`. It tests no role, catches nothing and knows no status code. From the declaration come the route, the OpenAPI
+entry, the policy's row of routes and the tests' list.
 """
 
+import asyncio
+import contextlib
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +28,14 @@ from tempmail.web.limits import Counted
 from tempmail.web.problems import Malformed, problem_of
 
 Handler = Callable[..., Awaitable[Any]]
+Admit = Callable[[Call], Awaitable[None]]
 
+_LARGE_AT_ONCE = 4
+"""Requests to one endpoint with bodies over the server's own limit: what they hold in memory together is bounded."""
+MAX_BRACES = 1_000_000
+MAX_QUOTES = 4_000_000
+"""In a body over the server's own limit, within texts too: each object and each string costs memory and time beyond
+its bytes."""
 _MAX_LENGTH_DIGITS = 18
 _MAX_REMEMBERED_BYTES = 256
 _READING = frozenset({"GET", "HEAD"})
@@ -60,7 +69,8 @@ class Endpoint:
     """One declared endpoint. `media_type` is that of its success, `takes` that of its request body. `throttle`: what
     each call counts as (`limits.Limits`). `audited`: each call is recorded in the audit log, with what the handler
     names as `call.target`. `form`: the body may also be a form, or left out. `body_example`, `answer_example`: for the
-    documentation, where none can be made of the fields' examples or it would not be true."""
+    documentation, where none can be made of the fields' examples or it would not be true. `max_bytes`: of its body,
+    where that is not the server's own limit. `admit`: raises before the body is read, where the caller may not call."""
 
     methods: tuple[str, ...]
     path: str
@@ -71,7 +81,7 @@ class Endpoint:
     description: str
     query: type[msgspec.Struct] | None
     path_params: type[msgspec.Struct] | None
-    body: type[msgspec.Struct] | type[bytes] | None
+    body: Any
     returns: Any
     errors: tuple[Refusal, ...]
     media_type: str
@@ -79,8 +89,10 @@ class Endpoint:
     throttle: Counted | None
     audited: bool
     form: bool
-    body_example: str | None
+    body_example: Any
     answer_example: Any
+    max_bytes: int | None
+    admit: Admit | None
 
     @property
     def name(self) -> str:
@@ -106,8 +118,10 @@ def endpoint(
     throttle: Counted | None = None,
     audited: bool = False,
     form: bool = False,
-    body_example: str | None = None,
+    body_example: Any = None,
     answer_example: Any = None,
+    max_bytes: int | None = None,
+    admit: Admit | None = None,
 ) -> Callable[[Handler], Endpoint]:
     """Declare the endpoint at `route`: methods joined by `|`, a space, the path with `{name}` for its parameters.
 
@@ -139,6 +153,8 @@ def endpoint(
             form=form,
             body_example=body_example,
             answer_example=answer_example,
+            max_bytes=max_bytes,
+            admit=admit,
         )
 
     return declare
@@ -147,13 +163,15 @@ def endpoint(
 class Bound:
     """An endpoint joined with the services: an ASGI application for one route.
 
-    The order: throttle by client, credential, policy, throttle by user, input, handler, answer.
+    The order: throttle by client, credential, policy, throttle by user, `admit`, input, handler, answer.
     """
 
     def __init__(self, declared: Endpoint, services: WebServices, *, max_json_bytes: int) -> None:
         self.endpoint = declared
         self._services = services
-        self._max_json_bytes = max_json_bytes
+        self._max_bytes = declared.max_bytes or max_json_bytes
+        self._small_bytes = max_json_bytes
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._public = ACTIONS[declared.action].public
         self._has_effects = not _READING.issuperset(declared.methods)
         self._query = None if declared.query is None else _remembering(Decoder(declared.query).decode)
@@ -161,7 +179,7 @@ class Bound:
         self._has_body = declared.body is not None
         self._body: msgspec.json.Decoder[Any] | None = None
         self._form: Decoder[Any] | None = None
-        if declared.body is not None and issubclass(declared.body, msgspec.Struct):
+        if declared.body is not None and declared.body is not bytes:
             self._body = msgspec.json.Decoder(declared.body, strict=False)
             self._form = Decoder(declared.body) if declared.form else None
         self._encoder = msgspec.json.Encoder()
@@ -183,13 +201,27 @@ class Bound:
 
     async def _handle(self, call: Call, scope: Scope, receive: Receive) -> tuple[tuple[bytes, bytes], bytes]:
         """(Content-Type, body) of the success."""
+        if self.endpoint.admit is not None:
+            await self.endpoint.admit(call)
+        async with self._room(call.visit.headers):
+            return await self._answered(call, scope, receive)
+
+    def _room(self, headers: Headers) -> contextlib.AbstractAsyncContextManager[Any]:
+        """What a request waits for that may be large, before any of its body is read."""
+        announced = headers.get(b"content-length", b"")
+        is_small = announced.isdigit() and len(announced) <= _MAX_LENGTH_DIGITS and int(announced) <= self._small_bytes
+        if is_small or self._max_bytes <= self._small_bytes:
+            return contextlib.nullcontext()
+        return self._large
+
+    async def _answered(self, call: Call, scope: Scope, receive: Receive) -> tuple[tuple[bytes, bytes], bytes]:
         inputs: dict[str, Any] = {}
         if self._query is not None:
             inputs["query"] = self._query(scope["query_string"])
         if self._path is not None:
             inputs["path"] = self._path.from_text(scope["path_params"])
         if self._has_body:
-            raw = await read_body(call.visit.headers, receive, limit=self._max_json_bytes)
+            raw = await read_body(call.visit.headers, receive, limit=self._max_bytes)
             if self._form is not None and (not raw or _is_form(call.visit.headers, raw)):
                 inputs["body"] = self._form.decode(raw)
             else:
@@ -247,6 +279,8 @@ class Bound:
         return Call(services, world, granted, visit, token)
 
     def _decode(self, decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
+        if len(raw) > self._small_bytes and (raw.count(b"{") > MAX_BRACES or raw.count(b'"') > MAX_QUOTES):
+            raise Malformed("too many values")
         try:
             return decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:

@@ -3,6 +3,9 @@
 The declaration is a msgspec Struct whose fields are `str`, `int`, `float`, or `int | None`, with `Meta(ge=…, le=…)` as
 the limits. `Meta(extra={"fallback": n})` names the value of a field that is given but not a number, where that is not
 its default.
+
+Where the original has no say, `Meta(extra={"strict": True})` refuses what is no number or beyond its limits, and a
+`Literal` whatever it does not name.
 """
 
 import re
@@ -21,6 +24,7 @@ MAX_FIELDS = 64
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,18})")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -90,6 +94,10 @@ def _parser(field: inspect.Field) -> Callable[[str], Any]:
     if isinstance(kind, inspect.UnionType):
         kind, extra = _unwrapped(next(member for member in kind.types if not isinstance(member, inspect.NoneType)))
     default = extra.get("fallback", field.default)
+    if isinstance(kind, inspect.LiteralType):
+        return _one_of(field.encode_name, [str(value) for value in kind.values])
+    if isinstance(kind, inspect.IntType) and extra.get("strict"):
+        return _strict(field.encode_name, kind.ge or 0, kind.le or 0)
     if isinstance(kind, inspect.StrType):
         return str
     if isinstance(kind, inspect.IntType):
@@ -97,6 +105,25 @@ def _parser(field: inspect.Field) -> Callable[[str], Any]:
     if isinstance(kind, inspect.FloatType):
         return _clamped(number, default, kind.ge, kind.le)
     raise TypeError(f"a query cannot hold {field.name}: {kind}")
+
+
+def _one_of(name: str, values: list[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in values:
+            raise BadRequest(f"{name}: {', '.join(values)}")
+        return text
+
+    return parse
+
+
+def _strict(name: str, low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text) if _DIGITS.fullmatch(text) else None
+        if value is None or not low <= value <= high:
+            raise BadRequest(f"{name}: a whole number from {low} to {high}")
+        return value
+
+    return parse
 
 
 def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:

@@ -44,7 +44,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "未找到对象": "The mail has no raw form",
         "对象不存在": "The raw form is gone",
         "邮箱不存在": "There is no such mailbox",
-        "转发目标邮箱格式无效": "`forward_to` is no address",
+        "转发目标邮箱格式无效": "The address to forward to is none",
+        "验证码错误或已过期": "Not the code that was mailed there, or no longer",
         "非法用户名": "`local` is no name for a mailbox",
         "该邮箱地址已被使用": "Somebody else has this address",
         "已达到邮箱上限": "The caller has as many mailboxes as it may",
@@ -80,6 +81,38 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "更新失败: 该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置，不能在此修改用户名、角色或密码": (
             "The configured admin's name, role and password are changed in the settings"
         ),
+        "演示模式不可发送": "No sending in the demonstration",
+        "演示模式不可查询真实发送": "Nothing is really sent in the demonstration",
+        "未配置发件 API Key（Resend / SendFlare / Cyberpersons 均未配置）": "The server has no provider to send with",
+        "未找到发件": "There is no such mail",
+        "缺少 from 参数": "`from` is missing",
+        "Idempotency-Key 已用于另一个请求": "The key came with another request before",
+        "待发送的邮件过多，请等待发送完成或取消部分定时邮件": "Too many of the user's mails wait: cancel some, or wait",
+        "发送失败: 发件人地址为空": "`from` is missing",
+        "发送失败: 缺少收件人": "`to` is missing",
+        "发送失败: 收件人地址无效: nobody": "A recipient is no address",
+        "发送失败: 收件人最多 50 个": "Over 50 recipients",
+        "发送失败: 缺少主题 subject": "`subject` is missing",
+        "发送失败: 邮件内容为空：html 与 text 至少填写一个": "Both `html` and `text` are missing",
+        "发送失败: 附件总大小最多 20 MB": "The attachments are too large",
+        "发送失败: scheduledAt 无效：请使用带时区的 ISO 8601 时间、毫秒时间戳或 in 5 minutes": (
+            "`scheduledAt` is no time, or has no offset"
+        ),
+        "发送失败: scheduledAt 已经过去": "`scheduledAt` is over",
+        "发送失败: 未找到域名对应的发件 API Key: example.com": "No provider is set up for the sender's domain",
+        "发送失败: SendFlare 渠道不支持附件 (attachments)": (
+            "No provider for the sender can carry all of the mail; named is what each lacks"
+        ),
+        "发送失败: The example.com domain is not verified": "The provider refused the mail, in its own words",
+        "批量发送失败: 单次最多发送 100 封邮件": "Over 100 of them",
+        "批量发送失败: 第 2 封: 缺少收件人": "What is wrong with which of the mails; none was sent",
+        "SendFlare 渠道暂不支持此操作": "It is too late: the mail is handed to SendFlare",
+        "Cyberpersons 渠道暂不支持此操作": "It is too late: the mail is handed to Cyberpersons",
+        "scheduledAt 无效：请使用带时区的 ISO 8601 时间、毫秒时间戳或 in 5 minutes": (
+            "`scheduledAt` is no time, or has no offset"
+        ),
+        "scheduledAt 已经过去": "`scheduledAt` is over",
+        "status 只能改为 canceled": "`status` can only become `canceled`",
         "没有可用的域名：MAIL_DOMAIN 只有通配域名": "The server has no domain to make addresses in",
         "删除失败: 该账户由 ADMIN_NAME/ADMIN_PASSWORD 配置，不能删除": "The configured admin cannot be deleted",
         "分配失败: 无效的邮箱地址": "`address` is no address",

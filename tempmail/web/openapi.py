@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made from the endpoints' declarations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,11 +10,25 @@ from tempmail.domain.actor import Role
 from tempmail.domain.policy import ACTIONS, Reach
 from tempmail.web.endpoint import FORM, Endpoint, Raw, Refusal
 from tempmail.web.meanings import MEANINGS
-from tempmail.web.openapi_components import ERROR, HEADERS, INTRODUCTION, SECURITY_SCHEMES, TAGS, security_of
-from tempmail.web.problems import INTERNAL
+from tempmail.web.multipart import MULTIPART
+from tempmail.web.openapi_components import (
+    ENVELOPED_ERROR,
+    ERROR,
+    HEADERS,
+    INTRODUCTION,
+    SECURITY_SCHEMES,
+    TAGS,
+    security_of,
+)
+from tempmail.web.problems import INTERNAL, enveloped, is_enveloped
 from tempmail.web.schemas import Schemas, fields
 
 _TAG_ORDER = tuple(TAGS).index
+_FILE_FORM = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+}
 _BINARY = {"type": "string", "format": "binary"}
 _REF = "#/components/{kind}/{name}"
 
@@ -44,7 +58,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
         "tags": [{"name": tag, "description": TAGS[tag]} for tag in sorted({e.tag for e in endpoints}, key=_TAG_ORDER)],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted({**schemas.components, "Error": ERROR}.items())),
+            "schemas": dict(sorted({**schemas.components, "Error": ERROR, "EnvelopedError": ENVELOPED_ERROR}.items())),
             "headers": HEADERS,
             "securitySchemes": SECURITY_SCHEMES,
         },
@@ -100,8 +114,13 @@ def _parameters(struct: type[msgspec.Struct] | None, where: str) -> Iterable[dic
 def _body(declared: Endpoint, schemas: Schemas) -> dict[str, Any]:
     if declared.body is bytes:
         content = {"schema": _BINARY, "example": declared.body_example}
-        return {"description": "Raw bytes", "required": True, "content": {declared.takes: content}}
-    content = {"schema": schemas.of(declared.body), "example": schemas.example(declared.body)}
+        contents: dict[str, Any] = {declared.takes: content}
+        if declared.takes == MULTIPART:
+            form = {"schema": _FILE_FORM, "example": {"file": declared.body_example}}
+            contents = {MULTIPART: form, "application/octet-stream": content}
+        return {"description": "Raw bytes", "required": True, "content": contents}
+    example = schemas.example(declared.body) if declared.body_example is None else declared.body_example
+    content = {"schema": schemas.of(declared.body), "example": example}
     kinds = (declared.takes, FORM) if declared.form else (declared.takes,)
     return {
         "description": schemas.described(declared.body),
@@ -138,7 +157,8 @@ def _failures(declared: Endpoint, *, public: bool) -> dict[str, Any]:
     by_status: dict[int, list[Refusal]] = {}
     for refusal in refusals:
         by_status.setdefault(refusal.status, []).append(refusal)
-    return {str(status): _failure(status, by_status[status]) for status in sorted(by_status)}
+    form = _in_envelope if is_enveloped(declared.path) else _plain
+    return {str(status): _failure(status, by_status[status], form) for status in sorted(by_status)}
 
 
 def _forbidden(declared: Endpoint) -> Iterable[Refusal]:
@@ -151,15 +171,26 @@ def _forbidden(declared: Endpoint) -> Iterable[Refusal]:
         yield Refusal(403, rule.demo_refusal)
 
 
-def _failure(status: int, refusals: Sequence[Refusal]) -> dict[str, Any]:
-    bodies = {
-        refusal.text: {"error": refusal.text, **(refusal.also or {}), **(refusal.such_as or {})} for refusal in refusals
-    }
+def _plain(refusal: Refusal) -> tuple[str, dict[str, Any]]:
+    """(schema, body) of an error answer."""
+    return "Error", {"error": refusal.text, **(refusal.also or {}), **(refusal.such_as or {})}
+
+
+def _in_envelope(refusal: Refusal) -> tuple[str, dict[str, Any]]:
+    """The same in the envelope."""
+    body = enveloped({"error": refusal.text}, refusal.status)
+    return "EnvelopedError", {**body, **(refusal.also or {}), **(refusal.such_as or {})}
+
+
+def _failure(
+    status: int, refusals: Sequence[Refusal], form: Callable[[Refusal], tuple[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    bodies = {refusal.text: form(refusal)[1] for refusal in refusals}
     examples = {
         f"example{number}": {"summary": MEANINGS.get(text, text), "value": body}
         for number, (text, body) in enumerate(bodies.items(), start=1)
     }
-    schema = {"$ref": _REF.format(kind="schemas", name="Error")}
+    schema = {"$ref": _REF.format(kind="schemas", name=form(refusals[0])[0])}
     return {
         "description": HTTPStatus(status).phrase,
         "headers": _headers("X-Request-Id", *_HEADERS_OF_STATUS.get(status, ())),

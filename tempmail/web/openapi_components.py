@@ -6,11 +6,12 @@ from tempmail.domain.actor import Role
 from tempmail.domain.policy import Reach, Rule
 from tempmail.web.call import SESSION_COOKIE
 
-INTRODUCTION = """Receives mail by SMTP, finds verification codes, and serves mailboxes and mail over HTTP.
+INTRODUCTION = """Receives mail by SMTP, finds verification codes, serves mailboxes and mail over HTTP, and sends mail
+through providers, now or later. What imitates the providers, under `/sandbox/…`, is described by the providers.
 
 Log in with `POST /api/login` and send the cookie back, or send a token as `Authorization: Bearer …`: the root token, or
 a personal API token that `POST /api/v1/tokens` has made. Request bodies are JSON (`Content-Type: application/json`), of
-1 MiB at most.
+1 MiB at most, those that send mail of 40 MiB.
 
 Each operation says who may use it, and how far: ALL, every object; OWN, what is linked to the user, for a mailbox login
 its one mailbox; DEMO, the objects of the demonstration, none of the real ones. `strictAdmin` is the highest
@@ -25,8 +26,12 @@ TAGS = {
     "Session": "Log in, log out, and see who one is.",
     "Mailboxes": "Create addresses, list them, and change what is one's own.",
     "Mail": "Read and delete mail.",
+    "Sending": "Send mail, now or later, and see what became of it.",
+    "Outbox": "What the highest administrator sees of all mail that goes out, and of the providers.",
+    "Mail to the future": "Write mail that is delivered at a time to come, and read what has arrived.",
     "Extraction": "See why a code was found, and add rules for senders of one's own.",
     "Tokens": "Personal API tokens, for programs.",
+    "Sandboxes": "Accounts at the imitations of sending providers, whose mail stays here.",
     "Users": "Users, their mailboxes and their quota.",
     "Mailbox administration": "What only the highest administrator does to mailboxes.",
     "Server": "Health, metrics, and the audit log.",
@@ -73,6 +78,11 @@ ERROR: dict[str, Any] = {
             "description": "Names a failure in the server's log",
             "examples": ["3q2-7wAAAAAA"],
         },
+        "id": {
+            "type": "string",
+            "description": "`POST /api/send` only: the mail that was not sent",
+            "examples": ["5f0c7d62-5a6f-4a3b-9b1e-0e5d8c1a2b3c"],
+        },
         "ready": {"type": "boolean", "description": "`GET /readyz` only: false", "examples": [False]},
         "reasons": {
             "type": "array",
@@ -88,6 +98,19 @@ ERROR: dict[str, Any] = {
         },
     },
     "required": ["error"],
+}
+
+ENVELOPED_ERROR: dict[str, Any] = {
+    "type": "object",
+    "description": "What went wrong, in the envelope of mail to the future.",
+    "properties": {
+        "code": {"type": "integer", "description": "The HTTP status", "examples": [422]},
+        "message": {"type": "string", "description": "For people", "examples": ["the mail has no recipient"]},
+        "data": {"type": "null", "description": "Nothing"},
+        "error": {"type": "string", "description": "For programs; stable", "examples": ["no_recipient"]},
+        **{name: ERROR["properties"][name] for name in ("detail", "request_id")},
+    },
+    "required": ["code", "message", "data", "error"],
 }
 
 HEADERS: dict[str, dict[str, Any]] = {

@@ -10,6 +10,9 @@ from tempmail import errors
 RETRY_AFTER_S = 5
 INTERNAL = "Internal Server Error"
 
+ENVELOPED = "/api/v1/mails"
+"""Answers at this path and below it, errors of whatever layer among them, stand in the envelope of seed 002."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -36,11 +39,44 @@ PROBLEMS: Mapping[type[BaseException], Row] = MappingProxyType(
         errors.Forbidden: Row(403),
         errors.NotFound: Row(404),
         errors.Conflict: Row(409),
+        errors.Unprocessable: Row(422),
         errors.QuotaReached: Row(400, "已达到邮箱上限"),
         errors.TooLarge: Row(413),
         errors.NotServed: Row(400),
         errors.UnknownMailbox: Row(404),
         errors.ConfigError: Row(500, INTERNAL),
+        # The contract's status for what a provider did not do (freemail contract, appendix A).
+        errors.SendFailed: Row(500),
+        **dict.fromkeys(
+            (
+                errors.ProviderError,
+                errors.ProviderAuthFailed,
+                errors.ProviderDenied,
+                errors.InvalidOutbound,
+                errors.ProviderRateLimited,
+                errors.ProviderExhausted,
+                errors.ProviderUnavailable,
+                errors.ProviderRefused,
+                errors.OutcomeUnknown,
+                errors.CannotDo,
+            ),
+            Row(500),
+        ),
+    }
+)
+
+_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "bad_request",
+        401: "unauthorized",
+        403: "forbidden",
+        404: "not_found",
+        409: "conflict",
+        413: "too_large",
+        422: "unprocessable",
+        429: "too_many_requests",
+        500: "internal_error",
+        503: "unavailable",
     }
 )
 
@@ -89,6 +125,24 @@ def problem_of(error: BaseException, *, request_id: str) -> Problem:
         headers = ((b"retry-after", str(wait_s).encode()),)
     if isinstance(error, Malformed):
         body["detail"] = error.detail
+    elif isinstance(error, errors.SendFailed) and error.mail_uuid is not None:
+        body["id"] = error.mail_uuid
     elif isinstance(error, NotReady):
         body |= {"ready": False, "reasons": error.reasons}
     return Problem(row.status, body, headers)
+
+
+def is_enveloped(path: str) -> bool:
+    """Whether answers at `path` stand in the envelope."""
+    return path == ENVELOPED or path.startswith(f"{ENVELOPED}/")
+
+
+def enveloped(body: Mapping[str, Any], status: int, error: str | None = None) -> dict[str, Any]:
+    """The body of an error in the envelope: the text is its `message`, and `error` names it for programs, by default
+    by the status.
+
+    >>> enveloped({"error": "no such mail"}, 404)
+    {'code': 404, 'message': 'no such mail', 'data': None, 'error': 'not_found'}
+    """
+    rest = {key: value for key, value in body.items() if key != "error"}
+    return {"code": status, "message": body["error"], "data": None, "error": error or _NAMES[status], **rest}

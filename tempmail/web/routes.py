@@ -25,3 +25,20 @@ class ExactRoutes(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp = scope["endpoint"]
         await app(scope, receive, send)
+
+
+class Below(BaseRoute):
+    """Whatever is asked for below `prefix`, by any method: an application of its own. It sees the whole path."""
+
+    def __init__(self, prefix: str, app: ASGIApp) -> None:
+        self._prefix = prefix
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        is_below = scope["type"] == "http" and (
+            scope["path"] == self._prefix or scope["path"].startswith(f"{self._prefix}/")
+        )
+        return (Match.FULL, {"endpoint": self._app, "path_params": {}}) if is_below else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)

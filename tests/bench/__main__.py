@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from tests.bench import api_lists, api_rate, ingest, lists, machine, memory, reading, sizes, starting, visible
+from tests.bench import api_lists, api_rate, ingest, lists, machine, memory, outbox, reading, sizes, starting, visible
 from tests.bench.report import Context, Row, document, failed, table
 from tests.bench.targets import ROOT, BenchError
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Context], Iterator[Row]]] = {
     ingest.NAME: ingest.run,
     sizes.NAME: sizes.run,
     lists.NAME: lists.run,
+    outbox.NAME: outbox.run,
     api_lists.NAME: api_lists.run,
     api_rate.NAME: api_rate.run,
 }

@@ -27,24 +27,39 @@ class CannedServer:
     port: int
     seen: list[Request]
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
 
 @contextlib.contextmanager
-def canned_server(answer: Callable[[Request], Answer]) -> Iterator[CannedServer]:
-    """Serve `answer` until the end of the block. Header names in requests are in lower case."""
+def canned_server(answer: Callable[[Request], Answer | None]) -> Iterator[CannedServer]:
+    """Serve `answer` until the end of the block; None: the connection is closed without one. Header names in requests
+    are in lower case."""
     seen: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one_request(self) -> None:
+            with contextlib.suppress(ConnectionError):  # the client is gone
+                self._serve()
             self.close_connection = True
+
+        def _serve(self) -> None:
             self.raw_requestline = self.rfile.readline(65537)
             if not self.raw_requestline or not self.parse_request():
                 return
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            length = int(self.headers.get("Content-Length", "0"))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return
             request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             seen.append(request)
-            chosen = answer(request)
+            if (chosen := answer(request)) is not None:
+                self._give(chosen)
+
+        def _give(self, chosen: Answer) -> None:
             self.send_response_only(chosen.status)
             for name, value in chosen.headers:
                 self.send_header(name, value)

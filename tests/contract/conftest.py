@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tempmail.adapters.sql import SqlStore
 from tempmail.adapters.sql.memory import MemoryDatabase
 from tempmail.clock import FakeClock
+from tests.contract.capsule_suite import Future
 from tests.contract.web_suite import Server
 
 ROOMY_BYTES = 64 << 20
@@ -36,6 +38,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for the cases of a module that name all they touch, and leave nothing that matters to others."""
     with Server(tmp_path_factory.mktemp("web")) as server:
         yield server
+
+
+@pytest.fixture
+def future(tmp_path: Path) -> Iterator[Future]:
+    """A writer of mail to the future, on a server of its own."""
+    with Server(tmp_path) as server:
+        yield Future.of(server, tmp_path / "real" / "spool")
+
+
+@pytest.fixture
+def still(shared: Server, tmp_path: Path) -> Future:
+    """Likewise, on a server that many tests share: nobody moves its clock."""
+    return Future.of(shared, tmp_path)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

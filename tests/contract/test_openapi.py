@@ -15,6 +15,7 @@ from tempmail.domain.policy import ACTIONS, Reach
 from tempmail.web.endpoints import ALL
 from tempmail.web.meanings import MEANINGS
 from tempmail.web.openapi import describe
+from tempmail.web.problems import is_enveloped
 
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(describe(ALL, version="1.2.3")))
 STATIC = Path(__file__).parents[2] / "tempmail" / "web" / "static"
@@ -91,7 +92,8 @@ def test_every_answer_has_a_description_and_examples_that_fit(route: str, operat
             check(content["example"], content["schema"])
             continue
         assert media_type == "application/json"
-        assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+        form = "EnvelopedError" if is_enveloped(route.partition(" ")[2]) else "Error"
+        assert content["schema"] == {"$ref": f"#/components/schemas/{form}"}
         for example in content["examples"].values():
             check(example["value"], content["schema"])
 

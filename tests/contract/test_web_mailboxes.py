@@ -243,12 +243,16 @@ def test_an_administrators_token_is_narrowed_too(server: Server) -> None:
     assert client.delete("/api/mailboxes", params={"address": "boss@temp.example.com"}).status_code == 403
 
 
-RESERVED = pytest.mark.parametrize("local", ["admin", "administrator", "hostmaster", "postmaster", "webmaster"])
+RESERVED = pytest.mark.parametrize(
+    "local", ["admin", "administrator", "bounces", "hostmaster", "postmaster", "webmaster"]
+)
 
 
 @RESERVED
 @pytest.mark.parametrize("role", [Role.USER, Role.ADMIN])
-def test_users_cannot_take_the_names_that_certificates_are_issued_to(claiming: Server, role: Role, local: str) -> None:
+def test_users_cannot_take_the_names_that_get_certificates_or_what_others_mail_bounced(
+    claiming: Server, role: Role, local: str
+) -> None:
     actor, refused = claiming.actor(role), (400, {"error": "该邮箱地址已被使用"})
     client, body = claiming.client(actor), {"local": local.upper()}
 

@@ -1,17 +1,28 @@
 """Every route as every role, against the policy table."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tempmail.clock import stamp
 from tempmail.domain.actor import Actor, Role
 from tempmail.domain.policy import ACTIONS, Reach
+from tempmail.ports.outbound import Pause
 from tempmail.web.endpoints import ALL
-from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, RAW, Server
+from tests.contract.capsule_suite import CAPSULE_PASSWORD, capsule_for
+from tests.contract.web_suite import ADMIN_NAME, ADMIN_PASSWORD, FORWARD_CODE, RAW, Server
 
 ROUTES = [(route, endpoint.action) for endpoint in ALL for route in endpoint.routes]
+
+
+def a_mail(box: str) -> dict[str, str]:
+    return {"from": box, "to": "you@else.example", "subject": "Hello", "text": "Hi."}
+
+
+A_TEMPLATE = {"subject": "Hello {{name}}", "text": "Hi."}
 
 BOX_ID = "the id of the mailbox"
 """Stands in a request for what is only known when it is sent."""
@@ -62,6 +73,38 @@ REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "GET /metrics": lambda box, mail: {},
     "GET /api/v1/messages/{id}": lambda box, mail: {},
     "GET /api/v1/messages/{id}/attachments/{part}": lambda box, mail: {},
+    "GET /api/v1/forwards": lambda box, mail: {"params": {"address": "me@else.example"}},
+    "POST /api/v1/forwards/confirm": lambda box, mail: {"json": {"address": "me@else.example", "code": FORWARD_CODE}},
+    "POST /api/send": lambda box, mail: {"json": a_mail(box)},
+    "POST /api/send/batch": lambda box, mail: {"content": json.dumps([a_mail(box), a_mail(box)])},
+    "GET /api/send/{id}": lambda box, mail: {},
+    "PATCH /api/send/{id}": lambda box, mail: {"json": {"scheduledAt": "in 2 days"}},
+    "POST /api/send/{id}/cancel": lambda box, mail: {},
+    "GET /api/sent": lambda box, mail: {"params": {"from": box}},
+    "GET /api/sent/{id}": lambda box, mail: {},
+    "DELETE /api/sent/{id}": lambda box, mail: {},
+    "GET /api/v1/outbox": lambda box, mail: {},
+    "GET /api/v1/outbox/{id}": lambda box, mail: {},
+    "POST /api/v1/outbox/{id}/retry": lambda box, mail: {},
+    "POST /api/v1/outbox/{id}/cancel": lambda box, mail: {},
+    "POST /api/v1/outbox/{id}/resolve": lambda box, mail: {"json": {"state": "accepted"}},
+    "GET /api/v1/providers": lambda box, mail: {},
+    "POST /api/v1/providers/{provider}/{account}/unpause": lambda box, mail: {},
+    "POST /api/v1/hooks/resend": lambda box, mail: {"json": {"type": "email.sent", "data": {"email_id": "re_0"}}},
+    "POST /api/v1/mails": lambda box, mail: {"json": {"title": "To me"}},
+    "GET /api/v1/mails": lambda box, mail: {},
+    "POST /api/v1/mails/send-to-future": lambda box, mail: {"json": {"sendTime": "2100-01-01T00:00:00Z"}},
+    "GET /api/v1/mails/quota": lambda box, mail: {},
+    "GET /api/v1/mails/{mailId}": lambda box, mail: {},
+    "PUT /api/v1/mails/{mailId}": lambda box, mail: {"json": {"title": "To you"}},
+    "PATCH /api/v1/mails/{mailId}": lambda box, mail: {"json": {"title": "To you"}},
+    "DELETE /api/v1/mails/{mailId}": lambda box, mail: {},
+    "POST /api/v1/mails/{mailId}/revoke": lambda box, mail: {},
+    "POST /api/v1/mails/{mailId}/trigger": lambda box, mail: {},
+    "POST /api/v1/mails/{mailId}/unlock": lambda box, mail: {"json": {"password": CAPSULE_PASSWORD}},
+    "POST /api/v1/mails/{mailId}/attachments": lambda box, mail: {"files": {"file": ("a.txt", b"a")}},
+    "GET /api/v1/mails/{mailId}/attachments/{id}": lambda box, mail: {},
+    "DELETE /api/v1/mails/{mailId}/attachments/{id}": lambda box, mail: {},
     "POST /api/v1/extract": lambda box, mail: {"content": RAW},
     "GET /api/v1/extraction-rules": lambda box, mail: {},
     "POST /api/v1/extraction-rules": lambda box, mail: {"json": {"name": "Bank", "pattern": "(?P<code>a)"}},
@@ -71,6 +114,16 @@ REQUESTS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "POST /api/v1/tokens": lambda box, mail: {"json": {"name": "ci", "actions": ["*"]}},
     "DELETE /api/v1/tokens/{id}": lambda box, mail: {},
     "GET /api/v1/audit": lambda box, mail: {},
+    "GET /api/v1/sandboxes/mail_push/templates": lambda box, mail: {},
+    "POST /api/v1/sandboxes/mail_push/templates": lambda box, mail: {"json": A_TEMPLATE},
+    "GET /api/v1/sandboxes/mail_push/templates/{temp_id}": lambda box, mail: {},
+    "PUT /api/v1/sandboxes/mail_push/templates/{temp_id}": lambda box, mail: {"json": A_TEMPLATE},
+    "DELETE /api/v1/sandboxes/mail_push/templates/{temp_id}": lambda box, mail: {},
+    "GET /api/v1/sandboxes/nobase/log": lambda box, mail: {},
+    "GET /api/v1/sandboxes/{provider}/credentials": lambda box, mail: {},
+    "POST /api/v1/sandboxes/{provider}/credentials": lambda box, mail: {"json": {"name": "shop"}},
+    "PATCH /api/v1/sandboxes/{provider}/credentials/{id}": lambda box, mail: {"json": {"name": "shop"}},
+    "DELETE /api/v1/sandboxes/{provider}/credentials/{id}": lambda box, mail: {},
 }
 
 NAMES_A_MAILBOX = (
@@ -110,6 +163,23 @@ def user_id_for(server: Server, actor: Actor | None, path: str) -> int:
     return itself or server.user(uuid4().hex, side=server.side_of(actor))
 
 
+def sent_for(server: Server, path: str, box: str) -> str:
+    """Names a mail that `box` has sent, in the state that the path is about."""
+    if path.startswith("/api/sent/"):
+        server.send(box)
+        return str(server.sent_id(box))
+    if path.endswith("/retry"):
+        return server.send(box, "refused@else.example")
+    if path.endswith("/resolve"):
+        return server.send("a@mail.example.org", "cut@else.example")
+    return server.send(box, scheduledAt="in 1 day")
+
+
+def pause_an_account(server: Server) -> None:
+    until = stamp(server.clock.now() + 600)
+    server.run(server.real.store.outbox.pause(Pause("smtp", "paused", until, "a test")))
+
+
 def call(server: Server, actor: Actor | None, route: str, box: str, mail: int) -> int:
     method, _, path = route.partition(" ")
     client = server.client(actor)
@@ -118,8 +188,32 @@ def call(server: Server, actor: Actor | None, route: str, box: str, mail: int) -
         named = user_id_for(server, actor, path)
     if path.startswith("/api/v1/tokens/"):
         named = server.api_token(actor)
-    path = path.replace("{id}", str(named)).replace("{part}", "4")
-    response = client(method, path, **request_for(server, actor, route, box, mail))
+    if path.startswith(("/api/send/{id}", "/api/sent/{id}", "/api/v1/outbox/{id}")):
+        path = path.replace("{id}", sent_for(server, path, box))
+    if path.endswith("/unpause"):
+        pause_an_account(server)
+        path = path.replace("{provider}/{account}", "smtp/paused")
+    if path.startswith("/api/send") and actor is not None:
+        server.allow_sending(actor)
+    if path.startswith("/api/v1/sandboxes/{provider}/credentials/"):
+        named = server.sandbox_credential()
+    path = path.replace("{id}", str(named)).replace("{part}", "4").replace("{provider}", "resend")
+    request = request_for(server, actor, route, box, mail)
+    if path.startswith("/api/v1/mails"):
+        capsule, attachment = capsule_for(server, actor, path)
+        path = path.replace("{mailId}", capsule).replace(f"/attachments/{named}", f"/attachments/{attachment}")
+        if path.endswith("/send-to-future"):
+            request["json"]["mailId"] = capsule
+    if path.startswith("/api/v1/sandboxes/mail_push/templates"):
+        credential_id, temp_id = server.sandbox_template()
+        path = path.replace("{temp_id}", str(temp_id))
+        request = {**request, "params": {"credential": credential_id}}
+    if path == "/api/v1/forwards/confirm":
+        request["json"]["address"] = f"{uuid4().hex}@else.example"
+        server.run(server.services.forward_consent.ask(request["json"]["address"]))
+    if path == "/api/v1/hooks/resend":
+        request = server.hook(json.dumps(request["json"]).encode())
+    response = client(method, path, **request)
     return response.status_code
 
 

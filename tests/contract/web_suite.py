@@ -19,21 +19,34 @@ from tempmail.adapters.sql.data_version import DataVersion
 from tempmail.adapters.sql.sqlite import connect
 from tempmail.adapters.sql.store import SqlStore, open_store
 from tempmail.clock import FakeClock, stamp
-from tempmail.domain.accounts import ApiToken, NewUser
+from tempmail.domain.accounts import ApiToken, NewUser, UserChange
 from tempmail.domain.actor import Actor, Role
 from tempmail.domain.address import ServedDomains, alias_of
 from tempmail.domain.messages import IncomingMail, Recipient
-from tempmail.errors import ObjectsUnavailable
+from tempmail.domain.policy import grant
+from tempmail.domain.svix import sign
+from tempmail.errors import NoRoom, ObjectsUnavailable
 from tempmail.metrics import Board
+from tempmail.runtime.sending import ProviderRoutes
 from tempmail.services.access import Access
 from tempmail.services.audit import AuditTrail
 from tempmail.services.bodies import Bodies
+from tempmail.services.capsule_requests import CapsuleOptions
+from tempmail.services.capsules import CapsuleService
 from tempmail.services.extraction import Extractor
+from tempmail.services.forwarding import ConsentOptions, ForwardConsent
+from tempmail.services.hooks import ResendHook
 from tempmail.services.mail import MailService
 from tempmail.services.mailbox_admin import MailboxAdmin
-from tempmail.services.mailboxes import MailboxService
+from tempmail.services.mailboxes import MailboxService, ask_nobody
+from tempmail.services.outbox_admin import OutboxAdmin
+from tempmail.services.outbox_worker import OutboxWorker
 from tempmail.services.passwords import PasswordOptions, Passwords
 from tempmail.services.rules import RuleService
+from tempmail.services.sandbox_log import SandboxLog
+from tempmail.services.sandbox_templates import SandboxTemplates, TemplateDraft
+from tempmail.services.sandboxes import SandboxService
+from tempmail.services.sending import NobodySends, SendService
 from tempmail.services.sessions import SessionOptions, SessionService
 from tempmail.services.spool_files import SpoolFiles
 from tempmail.services.tokens import TokenService
@@ -42,6 +55,7 @@ from tempmail.web.app import WebOptions, build_app
 from tempmail.web.call import WebServices, World
 from tempmail.web.limits import Limits, Throttles
 from tests.builders import rule_draft
+from tests.contract.provider_wire import Wire, routes
 
 T = TypeVar("T")
 
@@ -53,6 +67,11 @@ DOMAINS = ("temp.example.com", "Mail.Example.org", "*.wild.example")
 MAX_JSON_BYTES = 4096
 PROXY = "192.0.2.1"
 MAILBOX_CREATES = 30
+CAPSULES_PER_MONTH = 5
+HOOK_SECRET = b"hook-secret-of-the-tests"
+SEND_WAIT_S = 20.0
+"""Long: nobody waits so long where nothing is wrong, not even on a busy machine."""
+FORWARD_CODE = "40917263"
 
 RAW = (
     b"From: Sender <sender@example.com>\r\nTo: box@temp.example.com\r\nSubject: Hello\r\n"
@@ -96,14 +115,24 @@ class Server:
         with_demo: bool = True,
         claim_unowned: bool = False,
         demo_domains: Sequence[str] = DOMAINS,
+        with_providers: bool = True,
+        send_wait_s: float = SEND_WAIT_S,
+        hook_secrets: Sequence[bytes] = (HOOK_SECRET,),
     ) -> None:
         self.clock = FakeClock(NOON)
         self.not_ready: list[str] = []
+        self.free_bytes = 1 << 40
         self._runner = asyncio.Runner()
         self._folder = folder
         self._with_demo = with_demo
         self._claim_unowned = claim_unowned
         self._demo_domains = demo_domains
+        self._send_wait_s = send_wait_s
+        self._hook_secrets = hook_secrets
+        self.wire = Wire()
+        self._routes = routes(self.wire, self.clock) if with_providers else ProviderRoutes([])
+        self._board = Board(1)
+        self._stop = asyncio.Event()
 
     def __enter__(self) -> "Server":
         with ExitStack() as stack:
@@ -111,9 +140,10 @@ class Server:
             self.passwords = Passwords(PasswordOptions(time_cost=1, memory_kib=8))
             stack.callback(self.passwords.close)
             self.real = self.run(self._side("real", stack))
+            sending = self.run(self._sending())
+            stack.callback(lambda: self.run(self._sent(sending)))
             self.demo = self.run(self._side("demo", stack))
             self.sessions = self.new_sessions()
-            board = Board(1)
             self.services = WebServices(
                 sessions=self.sessions,
                 tokens=TokenService(
@@ -129,9 +159,34 @@ class Server:
                 demo=self.demo.world if self._with_demo else None,
                 extractor=Extractor(self.real.store.rules, self.clock),
                 rules=RuleService(self.real.store.rules, clock=self.clock),
+                outbox=OutboxAdmin(self.real.store.outbox, self._routes, clock=self.clock, nudge=self.worker.nudge),
+                resend_hook=ResendHook(self.real.store.outbox, self._hook_secrets, clock=self.clock),
+                forward_consent=self._consent(self.real.store),
+                sandbox_templates=SandboxTemplates(
+                    self.real.store.sandbox_templates, self.real.store.sandboxes, clock=self.clock
+                ),
+                sandbox_log=SandboxLog(self.real.store.sandbox_log, clock=self.clock),
+                sandboxes=SandboxService(
+                    self.real.store.sandboxes,
+                    self.real.store.mailboxes,
+                    ServedDomains(DOMAINS),
+                    self.passwords,
+                    clock=self.clock,
+                    version=self.real.version,
+                ),
+                capsules=CapsuleService(
+                    self.real.store.capsules,
+                    self.real.store.users,
+                    self.real.store.mailboxes,
+                    self.passwords,
+                    clock=self.clock,
+                    domains=ServedDomains(DOMAINS),
+                    options=CapsuleOptions(per_month=CAPSULES_PER_MONTH),
+                    routes=self._routes,
+                ),
                 not_ready=self._not_ready,
-                metrics=board.slot(0),
-                metrics_page=board.render,
+                metrics=self._board.slot(0),
+                metrics_page=self._board.render,
             )
             self.app = build_app(self.services, WebOptions("0", MAX_JSON_BYTES, trusted_proxies=(PROXY,)))
             self.http = self.connect("198.51.100.7")
@@ -173,8 +228,25 @@ class Server:
             clock=self.clock,
         )
 
+    async def _sending(self) -> asyncio.Task[None]:
+        """The outbox is emptied beside the requests, as in a server; between two of them nothing moves."""
+        return asyncio.create_task(self.worker.run(self._stop))
+
+    async def _sent(self, sending: asyncio.Task[None]) -> None:
+        self._stop.set()
+        self.wire.release.set()
+        await sending
+        await self._routes.close()
+
     async def _not_ready(self) -> list[str]:
         return self.not_ready
+
+    def _consent(self, store: SqlStore) -> ForwardConsent:
+        """Targets must confirm; every code is `FORWARD_CODE`."""
+        options = ConsentOptions(required=True, domain=DOMAINS[0])
+        return ForwardConsent(
+            store.forward_targets, store.outbox, clock=self.clock, options=options, new_code=lambda: FORWARD_CODE
+        )
 
     async def _side(self, name: str, stack: ExitStack) -> Side:
         folder = self._folder / name
@@ -188,6 +260,11 @@ class Server:
         bodies = Bodies(store.spool, SpoolFiles(folder / "spool", self.clock), objects)
         access = Access(store.mail, store.mailboxes, clock=self.clock)
         domains = ServedDomains(self._demo_domains if name == "demo" else DOMAINS)
+        ask_target = ask_nobody if name == "demo" else self._consent(store).ask
+        if name == "real":
+            self.worker = OutboxWorker(
+                outbox=store.outbox, routes=self._routes, clock=self.clock, metrics=self._board.slot(0)
+            )
         return Side(
             store,
             objects,
@@ -200,12 +277,37 @@ class Server:
                     clock=self.clock,
                     claim_unowned=self._claim_unowned,
                     version=version,
+                    ask_target=ask_target,
                 ),
-                MailboxAdmin(store.mailboxes, store.mailbox_logins, access, domains, self.passwords, clock=self.clock),
+                MailboxAdmin(
+                    store.mailboxes,
+                    store.mailbox_logins,
+                    access,
+                    domains,
+                    self.passwords,
+                    clock=self.clock,
+                    ask_target=ask_target,
+                ),
                 MailService(store.mail, access, bodies, clock=self.clock, version=version),
                 UserService(store.users, store.mailboxes, self.passwords, clock=self.clock, admin_name=ADMIN_NAME),
+                SendService(
+                    store.outbox,
+                    store.sent,
+                    store.send_keys,
+                    store.users,
+                    access,
+                    self._routes if name == "real" else NobodySends(),
+                    self.worker if name == "real" else NobodySends(),
+                    clock=self.clock,
+                    wait_s=self._send_wait_s,
+                    check_room=self._check_room,
+                ),
             ),
         )
+
+    def _check_room(self, size_bytes: int) -> None:
+        if size_bytes > self.free_bytes:
+            raise NoRoom("the disk is nearly full")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What the real store's database holds, for columns that no port reads."""
@@ -261,11 +363,50 @@ class Server:
         user = NewUser(name, password_hash, role.wire_name, mailbox_limit)
         return self.run((side or self.real).store.users.add(user, now=stamp(self.clock.now()), limit=1000)).id
 
+    def allow_sending(self, actor: Actor) -> None:
+        """Let a user send mail."""
+        if actor.user_id and actor.role is not Role.STRICT_ADMIN:
+            self.run(self.real.store.users.change(actor.user_id, UserChange(can_send=1)))
+
+    def send(self, address: str, to: str = "you@else.example", **fields: Any) -> str:
+        """Send a mail from `address` as the root token may; its id. See `Wire` for what becomes of it."""
+        body = {"from": address, "to": to, "subject": "Hello", "text": "Hi.", **fields}
+        answer = self.root().post("/api/send", json=body)
+        sent_id: str = answer.json()["id"]
+        return sent_id
+
+    def await_outcome(self, mail_id: str) -> None:
+        """Wait until a mail that is due is sent, or will not be."""
+        self.worker.nudge()
+        self.run(self.worker.outcome(mail_id, SEND_WAIT_S))
+
+    def sent_id(self, address: str) -> int:
+        """The id of the latest record of what `address` sent."""
+        latest: int = self.root().get("/api/sent", params={"from": address}).json()[0]["id"]
+        return latest
+
+    def hook(self, body: bytes, *, event_id: str = "msg_1", secret: bytes = HOOK_SECRET) -> dict[str, Any]:
+        """A webhook of Resend, signed now."""
+        now = str(int(self.clock.now()))
+        headers = {"svix-id": event_id, "svix-timestamp": now, "svix-signature": sign(secret, event_id, now, body)}
+        return {"content": body, "headers": {"content-type": "application/json", **headers}}
+
     def api_token(self, actor: Actor | None) -> int:
         """Add an API token of `actor`, of a new user where it has no users row; its id."""
         owner_id = (actor.user_id if actor is not None else 0) or self.user(uuid4().hex)
         token = ApiToken(0, owner_id, "CI", ("mail.*",), (), stamp(self.clock.now()), None, None)
         return self.run(self.real.store.tokens.add(token, secret_hash=uuid4().hex, limit=1000)).id
+
+    def sandbox_credential(self, provider: str = "resend") -> int:
+        """Add a credential of a provider's sandbox; its id."""
+        granted = grant(Actor(Role.STRICT_ADMIN, "root"), "sandbox.manage")
+        return self.run(self.services.sandboxes.create(granted, provider)).credential.id
+
+    def sandbox_template(self) -> tuple[int, int]:
+        """Add a template of mail_push's sandbox; the ids of its credential and its own."""
+        credential_id = self.sandbox_credential("mail_push")
+        draft = TemplateDraft("Hello {{name}}", text="Hi.")
+        return credential_id, self.run(self.services.sandbox_templates.add(credential_id, draft)).temp_id
 
     def admin_id(self) -> int:
         """The id of the configured admin's row, which is made at its first login."""

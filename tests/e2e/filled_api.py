@@ -1,12 +1,14 @@
 """A running server on which the examples of the API's description are true, and a caller of each role."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from tests.resend_stub import resend_stub
 from tests.running import PATIENCE_S, Server, running
 
 API_DOMAIN = "example.com"
@@ -24,6 +26,14 @@ _KINDS = (
     "wrong-label-gbk-called-utf-8",
 )
 _CODE = b"From: Shop <shop@shop.example>\r\nSubject: Your code\r\n\r\nYour verification code is 482913.\r\n"
+# As if this code had just been mailed there.
+_ASKED = (
+    "insert into forward_targets (address, code_hash, code_expires_at, tries_left, asked_at) values"
+    f" ('backup@example.net', '{hashlib.sha256(b'40917263').hexdigest()}',"
+    " datetime('now', '+1 day'), 5, datetime('now'))"
+)
+_SANDBOXES = ("nobase", "mail_push", "resend")
+_TEMPLATE = {"name": "verification code", "subject": "{{name}}, your order {{order_no}}", "text": "Hello {{name}}"}
 _RULE = {"name": "Bank", "sender": "bank.example", "pattern": r"pass word: (?P<code>\w+)"}
 
 
@@ -37,14 +47,20 @@ class FilledApi:
 
 @contextlib.contextmanager
 def filled_api(folder: Path) -> Iterator[FilledApi]:
-    """A server with users, mailboxes, mail of several kinds, tokens and rules, all with ids from 1 on.
+    """A server with users, mailboxes, mail of several kinds, sent mail, tokens, rules, sandbox credentials (the third
+    is of `resend`) and mail_push's template 2, all with ids from 1 on; and a target of forwarding that was asked.
 
     The user, the admin and the mailbox login reach `test@example.com` and its mail; the next mailboxes are the user's
     and the admin's, the last one nobody's.
     """
     with (
+        resend_stub() as resend_url,
         running(
             folder,
+            RESEND_API_KEY="re_of_the_tests",
+            RESEND_API_URL=resend_url,
+            SEND_PAUSES="resend=0",
+            RESEND_WEBHOOK_SECRET="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             MAIL_DOMAIN=API_DOMAIN,
             ADMIN_PASSWORD="correct horse",
             GUEST_PASSWORD=_GUEST_PASSWORD,
@@ -57,7 +73,8 @@ def filled_api(folder: Path) -> Iterator[FilledApi]:
     ):
         for name, role in (("testuser", "user"), ("second", "admin")):
             user = {"username": name, "role": role, "password": _PASSWORD, "mailboxLimit": 1000}
-            root.post("/api/users", json=user).raise_for_status()
+            made = root.post("/api/users", json=user).raise_for_status().json()
+            root.patch(f"/api/users/{made['id']}", json={"can_send": 1}).raise_for_status()
             for address in _MAILBOXES[:3]:
                 root.post("/api/users/assign", json={"username": name, "address": address}).raise_for_status()
         own = {"address": _MAILBOXES[0], "new_password": _PASSWORD}
@@ -70,6 +87,13 @@ def filled_api(folder: Path) -> Iterator[FilledApi]:
                 assert server.deliver(raw, address).startswith("250")
         for _ in range(12):
             root.post("/api/v1/extraction-rules", json=_RULE).raise_for_status()
+        for subject in range(12):
+            body = {"from": _MAILBOXES[0], "to": "you@else.example", "subject": str(subject), "text": "Hi."}
+            root.post("/api/send", json=body).raise_for_status()
+        server.query(_ASKED)
+        for provider in _SANDBOXES:
+            root.post(f"/api/v1/sandboxes/{provider}/credentials", json={"name": "shop"}).raise_for_status()
+        root.post("/api/v1/sandboxes/mail_push/templates", json=_TEMPLATE).raise_for_status()
         callers = {
             "anonymous": {},
             "user": _session(server, "testuser", _PASSWORD),

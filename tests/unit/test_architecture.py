@@ -15,6 +15,7 @@ SETTINGS = {
     "settings",
     "setting_checks",
     "setting_docs",
+    "setting_sending",
     "setting_sources",
     "setting_values",
     "secret_file",
@@ -35,10 +36,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters": {"ports", "domain", *BASE},
     "smtp": CORE,
     "web": CORE,
-    "runtime": {"__init__", "smtp", "web", "adapters", *CORE, *SETTINGS},
+    "sandbox": {"web", *CORE},
+    "runtime": {"__init__", "smtp", "web", "sandbox", "adapters", *CORE, *SETTINGS},
     "cli_english": set(),
-    "cli_accounts": {"cli_english", "runtime", *CORE, *SETTINGS},
-    "cli": {"__init__", "cli_accounts", "runtime", "web", *CORE, *SETTINGS},
+    "cli_verbs": SETTINGS,
+    "cli_accounts": {"cli_english", "cli_verbs", "runtime", *CORE, *SETTINGS},
+    "cli_outbox": {"cli_english", "cli_verbs", "runtime", *CORE, *SETTINGS},
+    "cli_sandbox": {"runtime", *CORE, *SETTINGS},
+    "cli": {"__init__", "cli_accounts", "cli_outbox", "cli_sandbox", "runtime", "web", *CORE, *SETTINGS},
     "__main__": {"cli"},
     "__init__": {"domain"},
 }
@@ -83,12 +88,21 @@ def test_the_domain_is_pure(path: Path) -> None:
     assert {name.split(".")[0] for name in imported(ast.parse(path.read_text("utf-8")))} & IMPURE == set()
 
 
-@pytest.mark.parametrize("module", ["cli.py", "cli_accounts.py"])
+@pytest.mark.parametrize("module", ["cli.py", "cli_accounts.py", "cli_outbox.py", "cli_sandbox.py"])
 def test_the_command_line_loads_the_server_only_when_a_command_needs_it(module: str) -> None:
     tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     at_import = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     loaded = own_rooms(name for node in at_import for name in imported(node))
-    assert loaded <= {"errors", "__init__", "cli_accounts", "cli_english", *SETTINGS}
+    assert loaded <= {
+        "errors",
+        "__init__",
+        "cli_accounts",
+        "cli_english",
+        "cli_outbox",
+        "cli_sandbox",
+        "cli_verbs",
+        *SETTINGS,
+    }
 
 
 def test_concrete_parts_meet_in_runtime_alone() -> None:

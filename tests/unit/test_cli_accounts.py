@@ -1,6 +1,5 @@
 """`tempmail user`, `mailbox` and `token` on a real data directory."""
 
-import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable
@@ -9,12 +8,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tempmail.adapters.sql import SqlStore, open_store
+from tempmail.adapters.sql import SqlStore
 from tempmail.cli import main
-from tempmail.clock import SystemClock
 from tempmail.domain.passwords import Scheme, scheme_of
 from tempmail.domain.tokens import hash_of
 from tests.builders import incoming
+from tests.stores import use_store
 
 T = TypeVar("T")
 
@@ -53,14 +52,7 @@ class Shell:
         return [json.loads(line) for line in self(*argv, "--json").splitlines()]
 
     def use(self, work: Callable[[SqlStore], Awaitable[T]]) -> T:
-        async def opened() -> T:
-            store = await open_store(self._database, clock=SystemClock())
-            try:
-                return await work(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(opened())
+        return use_store(self._database, work)
 
 
 @pytest.fixture

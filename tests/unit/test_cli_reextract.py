@@ -1,6 +1,5 @@
 """`tempmail reextract` on a real data directory."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import TypeVar
 
 import pytest
 
-from tempmail.adapters.sql import SqlStore, open_store
+from tempmail.adapters.sql import SqlStore
 from tempmail.cli import main
-from tempmail.clock import SystemClock
 from tempmail.services.extraction import OLDEST_CURRENT
 from tests.builders import NOW, RAW, incoming, rule_draft
+from tests.stores import use_store
 
 T = TypeVar("T")
 
@@ -26,14 +25,7 @@ class Installation:
         folder.mkdir()
 
     def use(self, work: Callable[[SqlStore], Awaitable[T]]) -> T:
-        async def opened() -> T:
-            store = await open_store(self._database, clock=SystemClock())
-            try:
-                return await work(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(opened())
+        return use_store(self._database, work)
 
     def add(self, count: int, *, version: int, code: str | None = None) -> list[int]:
         mails = [incoming(extraction_version=version, verification_code=code, body=RAW) for _ in range(count)]

@@ -75,7 +75,7 @@ def test_what_guests_did_is_forgotten_when_the_world_is_renewed(clock: FakeClock
 
     def build(store: Store, version: Version) -> World:
         seen.append((store, version))
-        return World(None, None, None, None)  # type: ignore[arg-type]  # only the store under it matters here
+        return World(None, None, None, None, None)  # type: ignore[arg-type]  # only the store under it matters here
 
     demonstration = Demonstration(clock, build)
     [(store, version)] = seen

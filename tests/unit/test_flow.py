@@ -12,11 +12,13 @@ from tempmail.adapters.objects.folder import FolderObjects
 from tempmail.adapters.sql import open_store
 from tempmail.clock import FakeClock
 from tempmail.domain.address import ServedDomains
+from tempmail.domain.srs import SenderRewriting
 from tempmail.metrics import Board
 from tempmail.services.batch import GroupCommit
 from tempmail.services.bodies import Bodies
 from tempmail.services.capacity import Capacity, CapacityLimits
 from tempmail.services.extraction import Extractor
+from tempmail.services.incoming import Incoming
 from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.offload import Offloader
 from tempmail.services.spool_files import SpoolFiles
@@ -62,12 +64,16 @@ def test_a_mail_is_received_offloaded_read_deleted_and_leaves_nothing(
             mailboxes=store.mailboxes,
             commit=commit,
             domains=ServedDomains(["t.example"]),
-            capacity=Capacity(tmp_path, CapacityLimits(0, 1 << 30), spooled_bytes=lambda: 0, clock=clock),
-            extractor=Extractor(store.rules, clock),
-            files=files,
+            incoming=Incoming(
+                capacity=Capacity(tmp_path, CapacityLimits(0, 1 << 30), spooled_bytes=lambda: 0, clock=clock),
+                extractor=Extractor(store.rules, clock),
+                files=files,
+                clock=clock,
+            ),
             clock=clock,
             metrics=metrics,
             options=IngestOptions(max_message_bytes=1 << 20),
+            senders=SenderRewriting("root token"),
         )
         bodies = Bodies(store.spool, files, objects)
         offloader = Offloader(spool=store.spool, files=files, objects=objects, clock=clock, metrics=metrics)

@@ -12,18 +12,21 @@ from tempmail.adapters.sql import SqlStore
 from tempmail.clock import FakeClock
 from tempmail.domain.address import ServedDomains
 from tempmail.domain.messages import Message, ReceivedMail, Recipient, StoredMail
+from tempmail.domain.srs import SenderRewriting
 from tempmail.errors import BadRequest, NoRoom, NotServed, Overloaded, TempmailError, TooLarge, UnknownMailbox
 from tempmail.metrics import Board
 from tempmail.services.batch import BatchLimits, GroupCommit, Take
 from tempmail.services.capacity import Capacity, CapacityLimits
 from tempmail.services.extraction import NO_SUBJECT, OLDEST_CURRENT, Extractor
+from tempmail.services.incoming import Incoming
 from tempmail.services.ingest import Ingest, IngestOptions
 from tempmail.services.spool_files import SpoolFiles
 from tests.builders import NOW, RAW, received, recipient, rule_draft
 
 T = TypeVar("T")
 
-OPTIONS = IngestOptions(max_message_bytes=1000, file_bytes=600)
+OPTIONS = IngestOptions(max_message_bytes=1000)
+FILE_BYTES = 600
 
 
 class Site:
@@ -42,18 +45,23 @@ class Site:
             mailboxes=store.mailboxes,
             commit=self.commit,
             domains=ServedDomains(["t.example", "*.wild.example"]),
-            capacity=Capacity(
-                folder,
-                CapacityLimits(disk_min_free_bytes=1000, spool_max_bytes=1 << 20, recheck_s=0),
-                spooled_bytes=lambda: 0,
+            incoming=Incoming(
+                capacity=Capacity(
+                    folder,
+                    CapacityLimits(disk_min_free_bytes=1000, spool_max_bytes=1 << 20, recheck_s=0),
+                    spooled_bytes=lambda: 0,
+                    clock=clock,
+                    disk_free=lambda _: self.free_bytes,
+                ),
+                extractor=self.extractor,
+                files=SpoolFiles(self.spool, clock),
                 clock=clock,
-                disk_free=lambda _: self.free_bytes,
+                file_bytes=FILE_BYTES,
             ),
-            extractor=self.extractor,
-            files=SpoolFiles(self.spool, clock),
             clock=clock,
             metrics=self.board.slot(0),
             options=options,
+            senders=SenderRewriting("root token"),
         )
 
     def run(self, case: Callable[[Ingest], Awaitable[T]]) -> T:
@@ -220,7 +228,7 @@ def test_a_body_is_kept_whole_whichever_way_it_is_stored(site: Site, size_bytes:
     assert message.verification_code == "482913"
     entry = asyncio.run(site.store.spool.body(message.r2_object_key))
     assert entry is not None
-    if size_bytes < OPTIONS.file_bytes:
+    if size_bytes < FILE_BYTES:
         assert entry.body == raw
     else:
         assert entry.body is None

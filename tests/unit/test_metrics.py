@@ -6,7 +6,9 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tempmail.metrics import METRICS, SECONDS, Board
+from tempmail.domain.outbound import State
+from tempmail.domain.routing import LABELS
+from tempmail.metrics import METRICS, OUTBOX_PROVIDERS, OUTBOX_STATES, SECONDS, Board
 
 FORK = """
 import os
@@ -119,3 +121,19 @@ def test_a_slot_that_the_board_lacks_is_refused(index: int) -> None:
 def test_numbers_of_forked_processes_arrive_and_outlive_them() -> None:
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "42.0"
+
+
+def test_the_outbox_has_a_gauge_for_each_provider_and_state_and_a_counter_for_each_outcome() -> None:
+    board = Board(1)
+    metrics = board.slot(0)
+    metrics.set("outbox_mails", 3, "resend,unknown")
+    metrics.add("outbox_calls_total", 2, "smtp,rate_limited")
+    shown = samples(board)
+    assert shown['tempmail_outbox_mails{provider="resend",state="unknown"}'] == 3
+    assert shown['tempmail_outbox_calls_total{outcome="rate_limited",provider="smtp"}'] == 2
+    assert sum(name.startswith("tempmail_outbox_mails{") for name in shown) == len(OUTBOX_PROVIDERS) * len(State)
+
+
+def test_the_states_that_are_measured_are_those_of_mails() -> None:
+    assert set(OUTBOX_STATES) == {state.value for state in State}
+    assert set(OUTBOX_PROVIDERS) - {"none"} == set(LABELS)

@@ -278,6 +278,20 @@ def test_emailcar_ids_are_digits() -> None:
         status("emailcar", always(200, {}), "1&api_user=x")
 
 
+@pytest.mark.parametrize(
+    ("provider", "body"),
+    [
+        ("resend", {"emails": [{"key": SECRET}], "used": 3}),
+        ("cyberpersons", {"success": True, "data": {SECRET: 1, "emails_remaining": 3, "owner": {"key": SECRET}}}),
+        ("emailcar", {"status": "success", "data": {"points": {"email": 3, "key": SECRET}, "total": {"key": SECRET}}}),
+    ],
+)
+def test_usage_shows_no_credential(provider: str, body: object) -> None:
+    shown = str(usage(provider, always(200, body)))
+    assert repr(SECRET)[1:-1] not in shown
+    assert ": 3" in shown
+
+
 @pytest.mark.parametrize("provider", ["resend", "cyberpersons", "emailcar"])
 @pytest.mark.parametrize("answer", [(500, b"oops"), (200, b"<html>"), (200, b"{}"), (502, b"")], ids=str)
 def test_a_lookup_that_fails_leaves_nothing_unknown(provider: str, answer: tuple[int, bytes]) -> None:

@@ -4,16 +4,20 @@ import sqlite3
 from asyncio import run
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tempmail.adapters.sql import SqlStore
 from tempmail.clock import FakeClock
+from tempmail.domain.capsules import Recipient
 from tempmail.errors import StoreUnavailable
 from tempmail.metrics import Board
 from tempmail.ports import Mail, Store
+from tempmail.ports.capsules import CapsuleText, NewCapsule
 from tempmail.services.retention import Removed, Retention, RetentionOptions
 from tests.builders import NOW, at, incoming
+from tests.outbound_builders import new_outbound
 
 DAY_S = 86_400
 
@@ -30,10 +34,12 @@ def retention(
         mail=mail or store.mail,
         mailboxes=store.mailboxes,
         audit=store.audit,
+        outbox=store.outbox,
+        capsules=store.capsules,
         jobs=store.jobs,
         clock=clock,
         metrics=board.slot(0),
-        options=RetentionOptions(days=days, every_s=600, lease_s=3600, chunk=chunk),
+        options=RetentionOptions(days=days, outbox_days=3, every_s=600, lease_s=3600, chunk=chunk),
     )
 
 
@@ -42,6 +48,18 @@ def last_error(database: Path) -> str | None:
     with closing(sqlite3.connect(database)) as connection:
         error: str | None = connection.execute("select last_error from jobs where kind = 'retention'").fetchone()[0]
         return error
+
+
+@pytest.mark.parametrize(("age_s", "kept"), [(3 * DAY_S, 5), (3 * DAY_S + 1, 1)], ids=["at-the-limit", "past-it"])
+def test_finished_mails_leave_the_outbox_after_its_days_and_waiting_ones_never(
+    store: Store, clock: FakeClock, board: Board, age_s: int, kept: int
+) -> None:
+    mails = run(store.outbox.add([new_outbound() for _ in range(5)], [None] * 5))
+    for mail in mails[1:]:
+        run(store.outbox.cancel(mail.id, now=NOW))
+    clock.advance(age_s)
+    run(retention(store, clock, board, chunk=2).run())
+    assert sum(run(store.outbox.counts()).values()) == kept
 
 
 @pytest.mark.parametrize(
@@ -70,6 +88,24 @@ def test_without_days_messages_are_kept_for_ever_and_expired_mailboxes_still_go(
     assert run(store.mailboxes.find("kept@t.example")) is not None
     assert run(store.mailboxes.find("gone@t.example")) is None
     assert run(store.spool.pending_deletes()) == 1
+
+
+@pytest.mark.parametrize(("days", "age_s", "kept"), [(2, 2 * DAY_S, 1), (2, 2 * DAY_S + 1, 0), (0, 999 * DAY_S, 1)])
+def test_a_delivered_capsule_is_kept_as_long_as_its_mail(
+    store: Store, clock: FakeClock, board: Board, database: Path, days: int, age_s: int, kept: int
+) -> None:
+    text = CapsuleText(Recipient(address="a@t.example"), "To me", "Dear me", "default", False, None)
+    capsules = [
+        run(store.capsules.add(NewCapsule(uuid4().hex, "user:1", "ann", text), limit=99, now=NOW)) for _ in range(21)
+    ]
+    with closing(sqlite3.connect(database)) as connection:
+        for status in ("pending", "delivering", "delivered"):
+            connection.execute("update capsules set status = ?, due = ? where id > 1", (status, NOW))
+        connection.execute("update capsules set due = null, delivered_at = ? where id > 1", (NOW,))
+        connection.commit()
+    clock.advance(age_s)
+    run(retention(store, clock, board, days=days).run())
+    assert len([each for each in capsules if run(store.capsules.find(each.uuid))]) == 1 + 20 * kept
 
 
 @pytest.mark.parametrize("seconds", [59, 60])

@@ -146,6 +146,15 @@ def test_a_whole_mail_goes_to_whoever_carries_such_whatever_its_sender() -> None
         assert names(choose(accounts, mail(from_addr=sender, raw=b"From: a\r\n\r\n"))) == ["smtp:other.com"]
 
 
+def test_what_the_server_itself_asks_goes_to_whoever_forwards_where_nobody_is_for_its_domain() -> None:
+    relay = account("smtp", "other.com", can=RAW)
+    asked = mail(from_addr="bounces@a.com")
+    assert names(choose([account("resend", "b.com"), relay], asked)) == ["smtp:other.com"]
+    assert names(choose([account("resend", "a.com"), relay], asked)) == ["resend:a.com"]
+    with pytest.raises(BadRequest, match=r"a\.com"):
+        choose([relay], mail(from_addr="me@a.com"))
+
+
 def test_a_whole_mail_without_such_an_account_is_refused() -> None:
     with pytest.raises(BadRequest, match="SMTP_RELAY_URL"):
         choose([account("resend", for_all=True)], mail(raw=b"x"))

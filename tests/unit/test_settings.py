@@ -47,6 +47,21 @@ PROMISED = {
     "RUN_AS": "",
     "LOG_LEVEL": "info",
     "LOG_FORMAT": "logfmt",
+    "RESEND_API_KEY": "",
+    "SENDFLARE_API_KEY": "",
+    "CYBERPERSONS_API_KEY": "",
+    "RESEND_API_URL": "https://api.resend.com",
+    "SENDFLARE_API_URL": "https://api.sendflare.io",
+    "CYBERPERSONS_API_URL": "https://platform.cyberpersons.com/email/v1",
+    "MAIL_PUSH_API_URL": "https://mail.push.xiaocx.cc/api",
+    "NOBASE_API_URL": "https://nobase.cn",
+    "EMAILCAR_API_URL": "http://webapi.emailcar.net",
+    "SMTP_RELAY_URL": "",
+    "SEND_PAUSES": "",
+    "OUTBOX_DAYS": "30",
+    "FORWARD_RULES": "",
+    "FORWARD_VERIFY": "false",
+    "SANDBOX": "true",
 }
 
 each_row = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
@@ -92,6 +107,9 @@ def test_aliases_are_those_of_the_original() -> None:
     assert {row.name: row.aliases for row in VARIABLES if row.aliases} == {
         "ADMIN_PASSWORD": ("ADMIN_PASS",),
         "JWT_TOKEN": ("JWT_SECRET",),
+        "RESEND_API_KEY": ("RESEND_TOKEN", "RESEND"),
+        "SENDFLARE_API_KEY": ("SENDFLARE_TOKEN",),
+        "CYBERPERSONS_API_KEY": ("CYBERPERSONS_API_TOKEN", "CYBERPERSONS"),
     }
 
 
@@ -114,7 +132,23 @@ def _fits(value: object, arm: object) -> bool:
 
 def test_every_secret_is_marked_and_none_shows_in_a_repr() -> None:
     secret = {row.name for row in VARIABLES if row.is_secret}
-    assert secret == {"ADMIN_PASSWORD", "JWT_TOKEN", "GUEST_PASSWORD", "AWS_SECRET_ACCESS_KEY"}
+    assert secret == {
+        "ADMIN_PASSWORD",
+        "JWT_TOKEN",
+        "GUEST_PASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "RESEND_API_KEY",
+        "SENDFLARE_API_KEY",
+        "CYBERPERSONS_API_KEY",
+        "MAIL_PUSH_TOKEN",
+        "NOBASE_SIGNATURE",
+        "NOBASE_TOKEN",
+        "NOBASE_PASS",
+        "EMAILCAR_API_PWD",
+        "SMTP_RELAY_URL",
+        "RESEND_WEBHOOK_SECRET",
+        "SRS_SECRET",
+    }
     hushed: dict[str, Any] = dict.fromkeys((name.lower() for name in secret), "hush")
     filled = dataclasses.replace(defaults(), **hushed)
     assert "hush" not in repr(filled)

@@ -155,7 +155,14 @@ def test_the_stock_file_of_the_original_starts_on_safe_values(env: dict[str, str
     assert loaded.settings.database_url.path.name == "mail_free_db.db"
     assert loaded.sources["DATABASE_URL"] == "wrangler.toml (TEMP_MAIL_DB)"
     assert loaded.sources["R2_BUCKET_NAME"] == "wrangler.toml (MAIL_EML)"
-    assert sorted(notice.split(":")[0] for notice in loaded.notices) == ["GUEST_PASSWORD", "JWT_TOKEN", "MAIL_DOMAIN"]
+    assert sorted(notice.split(":")[0] for notice in loaded.notices) == [
+        "CYBERPERSONS_API_KEY",
+        "GUEST_PASSWORD",
+        "JWT_TOKEN",
+        "MAIL_DOMAIN",
+        "RESEND_API_KEY",
+        "SENDFLARE_API_KEY",
+    ]
 
 
 def test_a_database_url_wins_over_the_binding(env: dict[str, str]) -> None:
@@ -296,6 +303,38 @@ BAD_TEXT = {
     "CREATE_ON_RECEIPT": "perhaps",
     "SMTP_CAPTURE_ALL": "perhaps",
     "RETENTION_DAYS": "-1",
+    "CAPSULES_PER_MONTH": "-1",
+    "RESEND_API_KEY": '{"a.com": hush}',
+    "SENDFLARE_API_KEY": "hush,hush",
+    "CYBERPERSONS_API_KEY": "a.com=hush,hush",
+    "RESEND_API_URL": "api.resend.com",
+    "SENDFLARE_API_URL": "https://hush@api.example",
+    "CYBERPERSONS_API_URL": "https://",
+    "MAIL_PUSH_TOKEN": "hush\x01hush",
+    "MAIL_PUSH_FROM": "nobody",
+    "MAIL_PUSH_TEMPLATE": "x",
+    "MAIL_PUSH_VARIABLES": "body=b",
+    "MAIL_PUSH_API_URL": "x",
+    "NOBASE_APPID": "a\x01",
+    "NOBASE_SIGNATURE": "hush\x01",
+    "NOBASE_TOKEN": "hush\x01",
+    "NOBASE_USER": "a\x01",
+    "NOBASE_PASS": "hush\x01",
+    "NOBASE_FROM": "nobody",
+    "NOBASE_API_URL": "x",
+    "EMAILCAR_API_USER": "a\x01",
+    "EMAILCAR_API_PWD": "hush\x01",
+    "EMAILCAR_DOMAINS": "a_b",
+    "EMAILCAR_API_URL": "x",
+    "SMTP_RELAY_URL": "smtp://hush@relay.example",
+    "SMTP_RELAY_DOMAINS": "a_b",
+    "SEND_PAUSES": "nobody=1",
+    "RESEND_WEBHOOK_SECRET": "whsec_hush!",
+    "OUTBOX_DAYS": "0",
+    "FORWARD_RULES": "news",
+    "FORWARD_VERIFY": "perhaps",
+    "SRS_SECRET": "hush\x01",
+    "SANDBOX": "perhaps",
     "MAX_MESSAGE_BYTES": "25M",
     "MAX_RECIPIENTS": "0",
     "MAX_CONNECTIONS": "0",
@@ -378,9 +417,18 @@ def shown(loaded: Loaded) -> str:
 
 
 def test_secrets_are_masked_in_every_form(env: dict[str, str]) -> None:
-    given = {row.name: "hush-hush" for row in VARIABLES if row.is_secret}
-    text = shown(load({**env, **given, "AWS_ACCESS_KEY_ID": "id"}))
-    assert "hush-hush" not in text
+    given = {row.name: "hushhush" for row in VARIABLES if row.is_secret and row.name != "NOBASE_PASS"}
+    given["SMTP_RELAY_URL"] = "smtp://hushhush:hushhush@relay.example"
+    beside = {
+        "AWS_ACCESS_KEY_ID": "id",
+        "MAIL_PUSH_FROM": "a@b.example",
+        "MAIL_PUSH_TEMPLATE": "1",
+        "NOBASE_APPID": "1",
+        "NOBASE_FROM": "a@b.example",
+        "EMAILCAR_API_USER": "me",
+    }
+    text = shown(load({**env, **given, **beside}))
+    assert "hushhush" not in text
     assert text.count(setting_docs.MASK) == 2 * len(given)
 
 

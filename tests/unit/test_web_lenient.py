@@ -1,6 +1,6 @@
 """Query strings read as the original reads them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
@@ -104,3 +104,26 @@ def test_a_field_that_a_query_cannot_hold_is_refused_when_declared() -> None:
 
     with pytest.raises(TypeError, match="items"):
         Decoder(Nested)
+
+
+class Strict(msgspec.Struct):
+    size: Annotated[int, Meta(ge=1, le=100, extra={"strict": True})] = 10
+    kind: Literal["A", "B"] | None = None
+
+
+STRICT = Decoder(Strict)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [(b"", Strict()), (b"size=1", Strict(1)), (b"size=100&kind=B", Strict(100, "B"))]
+)
+def test_strict_fields_take_what_they_name(query: bytes, expected: Strict) -> None:
+    assert STRICT.decode(query) == expected
+
+
+@pytest.mark.parametrize(
+    "query", [b"size=0", b"size=101", b"size=", b"size=x", b"size=5x", b"size=+5", b"size=5.0", b"kind=C", b"kind="]
+)
+def test_strict_fields_refuse_all_else(query: bytes) -> None:
+    with pytest.raises(BadRequest):
+        STRICT.decode(query)

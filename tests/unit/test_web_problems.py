@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from tempmail import errors
-from tempmail.web.problems import PROBLEMS, Malformed, NotReady, problem_of
+from tempmail.web.problems import PROBLEMS, Malformed, NotReady, enveloped, is_enveloped, problem_of
 
 LEAVES = [
     cls
@@ -19,6 +19,8 @@ def make(cls: type[errors.TempmailError], text: str = "its own words") -> errors
         return errors.ConfigError([text])
     if cls is errors.Throttled:
         return errors.Throttled(text, retry_after_s=7)
+    if cls is errors.ProviderRateLimited:
+        return errors.ProviderRateLimited(text, retry_after_s=7)
     return cls(text)
 
 
@@ -75,3 +77,20 @@ def test_not_ready_gives_its_reasons() -> None:
     assert problem.status == 503
     assert problem.body["reasons"] == ["the disk is nearly full"]
     assert problem.body["ready"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/api/v1/mails", True), ("/api/v1/mails/x/y", True), ("/api/v1/mailsx", False), ("/api/v1/messages", False)],
+)
+def test_the_envelope_is_for_mail_to_the_future(path: str, expected: bool) -> None:
+    assert is_enveloped(path) is expected
+
+
+@pytest.mark.parametrize("cls", LEAVES, ids=lambda cls: cls.__name__)
+def test_every_problem_has_a_name_in_the_envelope(cls: type[errors.TempmailError]) -> None:
+    problem = problem_of(make(cls), request_id="r")
+    told = enveloped(problem.body, problem.status)
+    assert (told["code"], told["message"], told["data"]) == (problem.status, problem.body["error"], None)
+    assert told["error"]
+    assert enveloped(problem.body, problem.status, "quota_reached")["error"] == "quota_reached"

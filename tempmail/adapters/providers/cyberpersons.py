@@ -147,7 +147,7 @@ class Cyberpersons(HttpProvider):
         answer = await self._http.ask("GET", "/account/stats")
         if not answer.is_ok or answer.fields is None:
             raise self._http.refused(for_lookup(self._error(answer)))
-        return _data(answer)
+        return mapping(self._http.shown(_data(answer)))
 
     async def _is_used_up(self) -> bool:
         try:

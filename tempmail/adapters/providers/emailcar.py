@@ -130,7 +130,8 @@ class EmailCar(HttpProvider):
         if not balance.is_ok or (balance.fields or {}).get("status") != "success" or not points:
             raise self._http.refused(for_lookup(self._error(balance)))
         stats = await self._look("/v1/mail/stats", {})
-        return {"points": points, "total": mapping(mapping((stats.fields or {}).get("data")).get("total"))}
+        total = mapping(mapping((stats.fields or {}).get("data")).get("total"))
+        return mapping(self._http.shown({"points": dict(points), "total": dict(total)}))
 
     async def _look(self, target: str, form: Mapping[str, str]) -> Answer:
         body = b"&".join(filter(None, (urlencode(form).encode(), self._credentials)))

@@ -50,6 +50,7 @@ _KEEPALIVE_S = 2.0
 end as an unknown outcome."""
 _MIN_SECRET_CHARS = 4
 _MASK = "********"
+_MAX_SHOWN_DEPTH = 10
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -168,6 +169,16 @@ class Http:
         """A provider's own words, fit for an error: one line, cut, without credentials. "" where they are no text."""
         text = value if isinstance(value, str) else ""
         return _CONTROLS.sub(" ", self._masked(text)).strip()[:MAX_TEXT_CHARS]
+
+    def shown(self, value: object, depth: int = _MAX_SHOWN_DEPTH) -> object:
+        """A provider's own data, fit to be shown: without credentials, and without what is nested deeper than that."""
+        if isinstance(value, str):
+            return self._masked(value)
+        if isinstance(value, dict):
+            return {self._masked(key): self.shown(each, depth - 1) for key, each in value.items()} if depth else {}
+        if isinstance(value, list):
+            return [self.shown(each, depth - 1) for each in value] if depth else []
+        return value
 
     async def close(self) -> None:
         await self._client.aclose()

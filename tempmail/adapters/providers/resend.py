@@ -19,6 +19,7 @@ from tempmail.adapters.providers.http import (
     for_lookup,
     id_text,
     json_bytes,
+    mapping,
 )
 from tempmail.adapters.providers.pace import Pace
 from tempmail.adapters.providers.parts import Part
@@ -152,7 +153,7 @@ class Resend(HttpProvider):
         self._keep_rate(answer)
         if not answer.is_ok or answer.fields is None:
             raise self._http.refused(for_lookup(self._error(answer)))
-        return answer.fields
+        return mapping(self._http.shown(answer.fields))
 
     def _keep_rate(self, answer: Answer) -> None:
         reset_s = answer.number("ratelimit-reset") or 0.0

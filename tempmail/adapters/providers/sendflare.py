@@ -5,6 +5,7 @@ what its users send, though its documentation does not name them.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -34,12 +35,14 @@ from tempmail.errors import (
     ProviderAuthFailed,
     ProviderDenied,
     ProviderError,
+    ProviderExhausted,
     ProviderRateLimited,
     ProviderUnavailable,
 )
 
 BASE_URL = "https://api.sendflare.io"
 CAPABILITIES = Capabilities(max_to=1, cc=True, bcc=True, reply_to=True, pause_s=0.2)
+_USED_UP = re.compile(r"daily|monthly|quota", re.IGNORECASE)
 
 
 class SendFlare(HttpProvider):
@@ -102,6 +105,8 @@ class SendFlare(HttpProvider):
         if not answer.is_ok:
             if answer.status == 503:
                 return ProviderUnavailable(words or "HTTP error! status: 503")
+            if answer.status == 429:
+                return _too_many(words or "HTTP error! status: 429", answer)
             return by_status("SendFlare", answer, words or f"HTTP error! status: {answer.status}")
         if fields.get("success") is not False:
             return OutcomeUnknown("SendFlare: an answer that says neither success nor failure")
@@ -116,12 +121,20 @@ def _failed(code: object, text: str, answer: Answer) -> ProviderError:
     if code == 403:
         return ProviderDenied(text)
     if code == 429:
-        return ProviderRateLimited(text, retry_after_s=wait_s(answer.retry_after_s, RETRY_AFTER_S))
+        return _too_many(text, answer)
     if code == 503:
         return ProviderUnavailable(text)
     if isinstance(code, int) and 500 <= code < 600:
         return OutcomeUnknown(text)
     return InvalidOutbound(text)
+
+
+def _too_many(text: str, answer: Answer) -> ProviderError:
+    """Its plans have limits of a second, a day and a month, and no documented codes to tell them apart: what names a
+    quota is not over in a moment."""
+    if _USED_UP.search(text):
+        return ProviderExhausted(text, resets_after_s=answer.retry_after_s)
+    return ProviderRateLimited(text, retry_after_s=wait_s(answer.retry_after_s, RETRY_AFTER_S))
 
 
 def _message_id(data: object, request_id: object) -> str | None:

@@ -1,9 +1,11 @@
 """Messages in SQL: implements `ports.Mail`."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tempmail.adapters.sql.deleting import CHUNK, delete_from_mailbox, delete_messages
+from tempmail.adapters.sql.forwards import Forward, enqueue
 from tempmail.adapters.sql.mailboxes import find_or_create
 from tempmail.adapters.sql.script import Database, Query, QueryMany, Row, Script, one
 from tempmail.domain.address import object_key
@@ -12,20 +14,29 @@ from tempmail.errors import UnknownMailbox
 
 _LAST_ID = 2**63 - 1
 
+ForwardTo = Callable[[str, str | None], str | None]
+"""(a mailbox's address, its own target) → where mail for it is handed on to, None for nowhere."""
+
+
+def own_target(_mailbox: str, target: str | None) -> str | None:
+    """A mailbox's own target, and no rules."""
+    return target or None
+
 
 class SqlMail:
     """The queries of messages name their columns in the order of the records' fields: lists of mail are what clients
     poll, and a row costs 2 µs by position, 3 by `record`."""
 
-    def __init__(self, database: Database, *, bucket: str) -> None:
+    def __init__(self, database: Database, *, bucket: str, forward_to: ForwardTo = own_target) -> None:
         self._database = database
         self._bucket = bucket
+        self._forward_to = forward_to
 
     async def add(self, batch: Sequence[IncomingMail]) -> list[StoredMail]:
-        return await self._database.write(_add(lambda: batch, self._bucket))
+        return await self._database.write(add_mails(lambda: batch, self._bucket, self._forward_to))
 
     async def add_taken(self, take: Callable[[], Sequence[IncomingMail]]) -> list[StoredMail]:
-        return await self._database.write(_add(take, self._bucket))
+        return await self._database.write(add_mails(take, self._bucket, self._forward_to))
 
     async def latest(
         self, mailbox_id: int, *, limit: int, before_id: int | None = None, since: str | None = None
@@ -91,19 +102,21 @@ def _known(keys: Sequence[str]) -> Script[set[str]]:
     return known
 
 
-def _add(take: Callable[[], Sequence[IncomingMail]], bucket: str) -> Script[list[StoredMail]]:
+def add_mails(
+    take: Callable[[], Sequence[IncomingMail]], bucket: str, forward_to: ForwardTo
+) -> Script[list[StoredMail]]:
     """Every statement serves the whole batch: between two of them this thread may have to wait for the interpreter,
     with the write lock held."""
     batch = take()
     boxes = yield from _mailboxes_of(batch)
-    keys = [object_key(mail.received_at, next(iter(found.values()))[0], mail.uuid) for mail, found in boxes]
+    keys = [object_key(mail.received_at, next(iter(found.values())).address, mail.uuid) for mail, found in boxes]
     rows = yield QueryMany(
         "mail.insert",
         [
             {
                 "mailbox_id": mailbox_id,
                 "sender": mail.sender,
-                "to_addrs": recipient.address,
+                "to_addrs": box.recipient.address,
                 "subject": mail.subject,
                 "verification_code": mail.verification_code,
                 "preview": mail.preview,
@@ -117,40 +130,61 @@ def _add(take: Callable[[], Sequence[IncomingMail]], bucket: str) -> Script[list
                 "extraction_version": mail.extraction_version,
             }
             for key, (mail, found) in zip(keys, boxes, strict=True)
-            for mailbox_id, (_, recipient) in found.items()
+            for mailbox_id, box in found.items()
         ],
     )
     ids = {(row["r2_object_key"], row["mailbox_id"]): int(row["id"]) for row in rows}
     yield from _spool(batch, keys)
+    yield from enqueue(
+        [
+            Forward(mail, key, box.address, target)
+            for key, (mail, found) in zip(keys, boxes, strict=True)
+            for box in found.values()
+            if mail.may_forward and (target := forward_to(box.address, box.forward_to)) is not None
+        ]
+    )
     return [
         StoredMail(key, tuple(ids[key, mailbox_id] for mailbox_id in found), tuple(found))
         for key, (_, found) in zip(keys, boxes, strict=True)
     ]
 
 
-_Boxes = dict[int, tuple[str, Recipient]]
-"""Mailbox id → its address and the first recipient that means it: one copy per mailbox, in RCPT order."""
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A mailbox that a mail goes to. `recipient`: the first that means it."""
+
+    address: str
+    forward_to: str | None
+    recipient: Recipient
+
+
+_Boxes = dict[int, _Box]
+"""By mailbox id: one copy per mailbox, in RCPT order."""
+
+_Known = dict[str, tuple[int, str | None]]
+"""Address → id and own forward target."""
 
 
 def _mailboxes_of(batch: Sequence[IncomingMail]) -> Script[list[tuple[IncomingMail, _Boxes]]]:
     recipients = [recipient for mail in batch for recipient in mail.recipients]
     addresses = dict.fromkeys(address for one_of in recipients for address in (one_of.exact, one_of.alias))
     rows = yield QueryMany("mail.mailboxes", [{"address": address} for address in addresses])
-    known = {str(row["address"]): int(row["id"]) for row in rows}
+    known: _Known = {str(row["address"]): (int(row["id"]), row["forward_to"]) for row in rows}
     result = []
     for mail in batch:
         boxes: _Boxes = {}
         for recipient in mail.recipients:
             address = yield from _mailbox_for(recipient, known, mail.received_at)
             if address is not None:
-                boxes.setdefault(known[address], (address, recipient))
+                mailbox_id, target = known[address]
+                boxes.setdefault(mailbox_id, _Box(address, target, recipient))
         if not boxes:
             raise UnknownMailbox("no such mailbox here")
         result.append((mail, boxes))
     return result
 
 
-def _mailbox_for(recipient: Recipient, known: dict[str, int], now: str) -> Script[str | None]:
+def _mailbox_for(recipient: Recipient, known: _Known, now: str) -> Script[str | None]:
     """The address of the mailbox that is meant, one of `known`; a new one joins them. None where there is none."""
     # An exact mailbox comes before the alias rule, which could name another person's (contract D-3).
     if recipient.exact in known:
@@ -159,7 +193,7 @@ def _mailbox_for(recipient: Recipient, known: dict[str, int], now: str) -> Scrip
         if not recipient.may_create:
             return None
         row = yield from find_or_create(recipient.alias, now=now)
-        known[recipient.alias] = int(row["id"])
+        known[recipient.alias] = (int(row["id"]), row["forward_to"])
     return recipient.alias
 
 

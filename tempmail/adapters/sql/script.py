@@ -79,7 +79,7 @@ class Database(Protocol):
     async def close(self) -> None: ...
 
 
-def record(kind: type[R], row: Row, **given: object) -> R:
+def record(kind: type[R], row: Row, /, **given: object) -> R:
     """A row as a record: each field is the column of its name, or what is `given` in its place."""
     return kind(**{name: given[name] if name in given else row[name] for name in _field_names(kind)})
 

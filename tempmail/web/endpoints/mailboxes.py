@@ -178,8 +178,8 @@ async def create(call: Call, body: CreateBody) -> NewMailbox:
 
     A mailbox that exists is no conflict for the highest administrator and for its owner; others are refused. Only one
     that nobody owns or may log in to goes to who asks for it, where `CLAIM_UNOWNED_MAILBOXES` is on. `admin`,
-    `administrator`, `hostmaster`, `postmaster` and `webmaster`, who can have certificates issued for the domain, are
-    the highest administrator's to give.
+    `administrator`, `hostmaster`, `postmaster` and `webmaster`, who can have certificates issued for the domain, and
+    `bounces`, where forwarded mail comes back to, are the highest administrator's to give.
     """
     index = body.domain_index
     if isinstance(index, str):

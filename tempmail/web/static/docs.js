@@ -137,7 +137,9 @@ class Viewer {
       parts.push("-c cookies.txt -b cookies.txt");
     }
     const body = operation.requestBody && Object.entries(operation.requestBody.content)[0];
-    if (body) {
+    if (body && body[0] === "multipart/form-data") {
+      parts.push(...Object.keys(body[1].example).map((name) => "-F " + name + "=@mail.eml"));
+    } else if (body) {
       parts.push("-H " + quoted("Content-Type: " + body[0]));
       parts.push(typeof body[1].example === "string" ? "--data-binary @mail.eml" : "-d " + quoted(JSON.stringify(body[1].example)));
     }

@@ -42,6 +42,10 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
         isinstance(value, str) and bool(re.fullmatch(r"\d{4}/\d\d/\d\d/\S+@\S+/\d{6}-\S+\.eml", value))
     ),
     "list": lambda value: isinstance(value, list),
+    "uuid": lambda value: (
+        isinstance(value, str) and bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value))
+    ),
+    "iso": lambda value: isinstance(value, str) and bool(re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}\+00:00", value)),
 }
 MORE = "…"
 

@@ -6,7 +6,6 @@ Left out here, each for its reason:
   tests/smtp/test_dialogs.py (`plain_mail`, `storing_fails`) and tests/faults have them.
 - D-7 (script in pages, `redirect` as a way out): about the pages, of which this server takes none over. The headers
   that keep any page from it are tested here.
-- D-16, D-17 (keys of providers, mail sent twice or reported wrongly): about sending.
 """
 
 import json
@@ -18,9 +17,11 @@ import jwt
 import pytest
 
 from tempmail.services.extraction import Extractor
+from tempmail.setting_sending import ProviderKeys
 from tempmail.setting_sources import load
 from tempmail.settings import Machine
 from tests.contract.original.stage import Stage
+from tests.contract.provider_wire import KEY
 from tests.contract.web_suite import ROOT_TOKEN, Client
 
 FULL = (400, {"error": "已达到邮箱上限"})
@@ -381,6 +382,51 @@ def test_d15_the_last_24_hours_are_24_hours(stage: Stage) -> None:
     assert seen(12 * 3600 + 1) == (True, 1, 200)  # past midnight, where the original's day ended
     assert seen(24 * 3600) == (True, 1, 200)
     assert seen(24 * 3600 + 1) == (False, 0, 404)
+
+
+def test_d16_keys_in_json_are_keys_by_domain(stock_values: dict[str, str]) -> None:
+    given = {**stock_values, "RESEND_API_KEY": '{"a.example": "k1==", "b.example": "k2"}'}
+    keys = load(given, machine=Machine("host-1", 2)).settings.resend_api_key
+    assert keys == ProviderKeys((("a.example", "k1=="), ("b.example", "k2")))
+
+
+def test_d16_a_mail_is_looked_up_with_the_key_that_sent_it(stage: Stage) -> None:
+    wire = stage.server.wire
+    seen = len(wire.keys)
+    mail_id = stage.server.send(stage.names["box"])
+    assert stage.client("S").get(f"/api/send/{mail_id}").status_code == 200
+    key = f"{KEY}.temp.example.com"
+    assert wire.keys[seen:] == [("POST", key), ("GET", key)]
+
+
+def test_d17_a_mail_that_cannot_be_recorded_is_not_sent(stage: Stage) -> None:
+    wire = stage.server.wire
+    seen = len(wire.requests)
+    body = {"from": stage.names["box"], "to": "you@else.example", "text": "Hi."}
+    assert told(stage.client("S").post("/api/send", json=body)) == (400, {"error": "发送失败: 缺少主题 subject"})
+    assert wire.requests[seen:] == []
+
+
+def test_d17_every_mail_of_a_batch_is_recorded_whatever_becomes_of_the_others(stage: Stage) -> None:
+    mails = [
+        {"from": stage.names["box"], "to": to, "subject": to, "text": "Hi."}
+        for to in ("a@else.example", "refused@else.example", "c@else.example")
+    ]
+    answer = stage.client("S").post("/api/send/batch", json=mails)
+    assert answer.status_code == 200
+    listed = stage.client("S").get("/api/sent", params={"from": stage.names["box"]}).json()
+    assert [(item["subject"], item["status"]) for item in listed] == [
+        ("c@else.example", "accepted"),
+        ("refused@else.example", "failed"),
+        ("a@else.example", "accepted"),
+    ]
+
+
+def test_d17_delivered_is_what_the_provider_says_and_nobody_else(stage: Stage) -> None:
+    mail_id = stage.server.send(stage.names["second"])
+    assert stage.client("S").get(f"/api/send/{mail_id}").json()["status"] == "accepted"
+    stage.client("S").patch(f"/api/send/{mail_id}", json={"status": "delivered"})
+    assert stage.client("S").get(f"/api/send/{mail_id}").json()["status"] == "accepted"
 
 
 def test_d18_a_batch_of_logins_creates_what_is_missing(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tempmail.clock import stamp
+from tempmail.domain.policy import ACTIONS
 from tempmail.web.endpoints import ALL
 from tests.contract.original.stage import Stage
 from tests.contract.web_suite import RAW, ROOT_TOKEN, Client
@@ -13,10 +14,7 @@ DAY_S = 86_400
 
 # Seed 004, 超管令牌: 生效范围 is all of /api/* that is protected.
 PROTECTED = [
-    route
-    for endpoint in ALL
-    for route in endpoint.routes
-    if " /api/" in route and endpoint.action not in ("session.login", "session.logout")
+    route for endpoint in ALL for route in endpoint.routes if " /api/" in route and not ACTIONS[endpoint.action].public
 ]
 
 

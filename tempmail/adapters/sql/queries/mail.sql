@@ -1,6 +1,6 @@
 -- name: mail.mailboxes
 -- The mailboxes of the addresses, those of them that exist. For many rows. Serves: the unique key.
-select id, address from mailboxes where address in (values (:address));
+select id, address, forward_to from mailboxes where address in (values (:address));
 
 -- name: mail.insert
 -- The new ids, with the key and the mailbox that tell which is whose. For many rows. Ids grow in commit order, since
