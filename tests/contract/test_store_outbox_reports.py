@@ -8,7 +8,7 @@ from tempmail.domain.outbound import Delivery, State
 from tempmail.ports import Store
 from tempmail.ports.outbound import Lookup, OutboxDetail, ProviderEvent
 from tests.builders import at
-from tests.contract.test_store_outbox import A, B, add, begun, claim, get, recipient_states, settle
+from tests.contract.outbox_suite import A, B, add, begun, claim, get, recipient_states, settle
 from tests.outbound_builders import new_outbound, request
 
 DELIVERED = Delivery(State.DELIVERED, "email.delivered")

@@ -91,3 +91,10 @@ class Stage:
 
     def counted(self, outcome: str) -> float:
         return self.metrics.board.total("outbox_calls_total", outcome)
+
+
+Open = Callable[..., Stage]
+
+
+def states(stage: Stage, mail: object) -> dict[str, str]:
+    return {each.address: each.state.value for each in stage.detail(mail).recipients}  # type: ignore[arg-type]
