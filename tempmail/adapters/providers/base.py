@@ -1,10 +1,15 @@
 """What all providers over HTTP do alike."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from tempmail.adapters.providers.http import Http
+import httpx
+
+from tempmail.adapters.providers.http import TIMEOUTS, Http, Timeouts
+from tempmail.adapters.providers.pace import Pace
 from tempmail.adapters.providers.parts import Part, split
+from tempmail.clock import Clock
 from tempmail.domain.outbound import Capabilities, Delivery, OutboundMessage, ProviderCall
 from tempmail.domain.outbound_fields import check_message
 from tempmail.errors import CannotDo
@@ -46,3 +51,38 @@ class HttpProvider:
     def _call(self, message: OutboundMessage, part: Part) -> ProviderCall:
         """The request that brings `message` to `part`."""
         raise NotImplementedError
+
+
+class BearerProvider(HttpProvider):
+    """A provider that knows its account by one key, sent as a Bearer token (RFC 6750)."""
+
+    default_url: str
+    default_capabilities: Capabilities
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        account: str,
+        clock: Clock,
+        base_url: str | None = None,
+        user_agent: str = USER_AGENT,
+        pause_s: float | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        capabilities = at_pace(self.default_capabilities, pause_s)
+        http = Http(
+            self.name,
+            base_url=self.default_url if base_url is None else base_url,
+            account=account,
+            user_agent=user_agent,
+            pace=Pace(capabilities.pause_s, clock, sleep=sleep),
+            clock=clock,
+            headers={"Authorization": f"Bearer {key}"},
+            secrets=(key,),
+            timeouts=timeouts,
+            transport=transport,
+        )
+        super().__init__(http, account=account, capabilities=capabilities)

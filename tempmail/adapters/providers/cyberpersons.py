@@ -3,20 +3,14 @@
 Addresses are single strings there: a list in To, Cc or Bcc ends in HTTP 500. Display names of recipients have no place.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote
 
-import httpx
-
-from tempmail.adapters.providers.base import USER_AGENT, HttpProvider, at_pace
+from tempmail.adapters.providers.base import BearerProvider
 from tempmail.adapters.providers.http import (
     JSON,
-    TIMEOUTS,
     Answer,
-    Http,
-    Timeouts,
     by_status,
     for_lookup,
     id_text,
@@ -24,10 +18,8 @@ from tempmail.adapters.providers.http import (
     mapping,
     wait_s,
 )
-from tempmail.adapters.providers.pace import Pace
 from tempmail.adapters.providers.parts import Part
 from tempmail.adapters.providers.resend import headers_of
-from tempmail.clock import Clock
 from tempmail.domain.outbound import Capabilities, Delivery, OutboundMessage, ProviderCall, SendResult, State
 from tempmail.errors import (
     OutcomeUnknown,
@@ -69,37 +61,11 @@ _STATES: Mapping[str, State] = MappingProxyType(
 )
 
 
-class Cyberpersons(HttpProvider):
+class Cyberpersons(BearerProvider):
     name = "cyberpersons"
     label = "Cyberpersons"
-
-    def __init__(
-        self,
-        key: str,
-        *,
-        account: str,
-        clock: Clock,
-        base_url: str = BASE_URL,
-        user_agent: str = USER_AGENT,
-        pause_s: float | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        transport: httpx.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        capabilities = at_pace(CAPABILITIES, pause_s)
-        http = Http(
-            self.name,
-            base_url=base_url,
-            account=account,
-            user_agent=user_agent,
-            pace=Pace(capabilities.pause_s, clock, sleep=sleep),
-            clock=clock,
-            headers={"Authorization": f"Bearer {key}"},
-            secrets=(key,),
-            timeouts=timeouts,
-            transport=transport,
-        )
-        super().__init__(http, account=account, capabilities=capabilities)
+    default_url = BASE_URL
+    default_capabilities = CAPABILITIES
 
     def _call(self, message: OutboundMessage, part: Part) -> ProviderCall:
         body: dict[str, object] = {"from": message.from_addr, "to": part.to[0].address, "subject": message.subject}

@@ -1,29 +1,21 @@
 """Resend (resend.com). Source: provider facts 1.1 and 3."""
 
-import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import quote
 
-import httpx
-
-from tempmail.adapters.providers.base import USER_AGENT, HttpProvider, at_pace
+from tempmail.adapters.providers.base import BearerProvider
 from tempmail.adapters.providers.http import (
     JSON,
-    TIMEOUTS,
     Answer,
-    Http,
-    Timeouts,
     by_status,
     for_lookup,
     id_text,
     json_bytes,
     mapping,
 )
-from tempmail.adapters.providers.pace import Pace
 from tempmail.adapters.providers.parts import Part
-from tempmail.clock import Clock
 from tempmail.domain.outbound import Capabilities, Delivery, OutboundMessage, ProviderCall, SendResult
 from tempmail.domain.outbound_fields import Mailbox
 from tempmail.domain.resend_events import resend_delivery
@@ -66,39 +58,13 @@ CAPABILITIES = Capabilities(
 )
 
 
-class Resend(HttpProvider):
+class Resend(BearerProvider):
     """One key. Besides its own pause it keeps to what the rate headers of each answer say."""
 
     name = "resend"
     label = "Resend"
-
-    def __init__(
-        self,
-        key: str,
-        *,
-        account: str,
-        clock: Clock,
-        base_url: str = BASE_URL,
-        user_agent: str = USER_AGENT,
-        pause_s: float | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        transport: httpx.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        capabilities = at_pace(CAPABILITIES, pause_s)
-        http = Http(
-            self.name,
-            base_url=base_url,
-            account=account,
-            user_agent=user_agent,
-            pace=Pace(capabilities.pause_s, clock, sleep=sleep),
-            clock=clock,
-            headers={"Authorization": f"Bearer {key}"},
-            secrets=(key,),
-            timeouts=timeouts,
-            transport=transport,
-        )
-        super().__init__(http, account=account, capabilities=capabilities)
+    default_url = BASE_URL
+    default_capabilities = CAPABILITIES
 
     def _call(self, message: OutboundMessage, part: Part) -> ProviderCall:
         if message.html is None and message.text is None:

@@ -4,29 +4,20 @@ It has one field for the body and one address in To, without a display name of i
 what its users send, though its documentation does not name them.
 """
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
 
-import httpx
-
-from tempmail.adapters.providers.base import USER_AGENT, HttpProvider, at_pace
+from tempmail.adapters.providers.base import BearerProvider
 from tempmail.adapters.providers.http import (
     JSON,
     RETRY_AFTER_S,
-    TIMEOUTS,
     Answer,
-    Http,
-    Timeouts,
     by_status,
     id_text,
     json_bytes,
     mapping,
     wait_s,
 )
-from tempmail.adapters.providers.pace import Pace
 from tempmail.adapters.providers.parts import Part
-from tempmail.clock import Clock
 from tempmail.domain.outbound import Capabilities, OutboundMessage, ProviderCall, SendResult
 from tempmail.domain.outbound_fields import Mailbox
 from tempmail.errors import (
@@ -45,37 +36,11 @@ CAPABILITIES = Capabilities(max_to=1, cc=True, bcc=True, reply_to=True, pause_s=
 _USED_UP = re.compile(r"daily|monthly|quota", re.IGNORECASE)
 
 
-class SendFlare(HttpProvider):
+class SendFlare(BearerProvider):
     name = "sendflare"
     label = "SendFlare"
-
-    def __init__(
-        self,
-        key: str,
-        *,
-        account: str,
-        clock: Clock,
-        base_url: str = BASE_URL,
-        user_agent: str = USER_AGENT,
-        pause_s: float | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        transport: httpx.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        capabilities = at_pace(CAPABILITIES, pause_s)
-        http = Http(
-            self.name,
-            base_url=base_url,
-            account=account,
-            user_agent=user_agent,
-            pace=Pace(capabilities.pause_s, clock, sleep=sleep),
-            clock=clock,
-            headers={"Authorization": f"Bearer {key}"},
-            secrets=(key,),
-            timeouts=timeouts,
-            transport=transport,
-        )
-        super().__init__(http, account=account, capabilities=capabilities)
+    default_url = BASE_URL
+    default_capabilities = CAPABILITIES
 
     def _call(self, message: OutboundMessage, part: Part) -> ProviderCall:
         body: dict[str, object] = {
