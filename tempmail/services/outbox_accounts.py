@@ -22,7 +22,8 @@ _MAX_SLOTS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Why an account is not used before `until`, in epoch seconds. `reason` is for who waits for it."""
+    """Why an account is not used before `until`, in epoch seconds. `reason` is for who waits for it: it says nothing of
+    others' mail, which a provider's own words may do."""
 
     until: float
     reason: str
@@ -30,15 +31,13 @@ class Block:
 
 @dataclass(slots=True)
 class Account:
-    """One account. `pause_s`: the least time between two calls; `calls`: those that may be under way at once;
-    `paused_for`: why, where it is."""
+    """One account. `pause_s`: the least time between two calls; `calls`: those that may be under way at once."""
 
     name: str
     account: str
     pause_s: float
     calls: asyncio.Semaphore
     paused_until: float = 0.0
-    paused_for: str = ""
     resting_until: float = 0.0
     _next_slot: float = 0.0
     _last_used: float = float("-inf")
@@ -55,12 +54,11 @@ class Account:
         at = f"{stamp(math.ceil(until))} UTC"
         if self._open_until > self.paused_until:
             return Block(until, f"{self.name} cannot be reached and is tried again at {at}")
-        return Block(until, f"{self.name} is paused until {at}: {self.paused_for}")
+        return Block(until, f"{self.name} is paused until {at}")
 
-    def pause(self, until: float, reason: str) -> None:
+    def pause(self, until: float) -> None:
         """The longest pause is the one that holds."""
-        if until > self.paused_until:
-            self.paused_until, self.paused_for = until, reason
+        self.paused_until = max(self.paused_until, until)
 
     def admits(self, now: float) -> bool:
         """Whether a call may begin. After an outage a single one goes ahead, to see whether it is over."""
@@ -152,11 +150,11 @@ class Accounts:
 
     async def pause(self, account: Account, seconds: float, reason: str) -> None:
         until = self._clock.now() + seconds
-        account.pause(until, reason)
+        account.pause(until)
         _log.warning("account.paused", provider=account.name, account=account.account, seconds=round(seconds))
         await self._outbox.pause(Pause(account.name, account.account, stamp(math.ceil(until)), reason))
 
     def _learn(self, account: Account) -> None:
         pause = self._paused.get((account.name, account.account))
         if pause is not None:
-            account.pause(parse_stamp(pause.until), pause.reason)
+            account.pause(parse_stamp(pause.until))

@@ -105,7 +105,7 @@ def test_a_mail_that_waits_for_an_account_that_another_mail_had_paused_says_why(
     stage.work(after=10.0)
     waiting = stage.now(late)
     assert (waiting.state, waiting.attempts, stage.wait_of(late)) == (State.QUEUED, 0, 90.0)
-    assert waiting.error == f"sendflare is paused until {at(100.0)} UTC: daily quota"
+    assert waiting.error == f"sendflare is paused until {at(100.0)} UTC"
     stage.work(after=90.0)
     assert (stage.now(late).state, stage.now(late).error) == (State.ACCEPTED, None)
 
@@ -119,7 +119,7 @@ def test_the_longer_of_two_pauses_is_the_one_that_a_mail_waits_for(open_stage: O
     assert len(provider.made) == 2, "both were under way when the first was refused"
     late = stage.add()
     stage.work()
-    assert stage.now(late).error == f"sendflare is paused until {at(100.0)} UTC: daily quota"
+    assert stage.now(late).error == f"sendflare is paused until {at(100.0)} UTC"
     assert [stage.now(mail).error for mail in mails] == ["daily quota", "short"]
 
 
