@@ -24,7 +24,7 @@ serve: $(VENV)/.run fresh ## run the server on embedded defaults (ARGS="--help" 
 	@exec $(BIN)/tempmail serve $(ARGS)
 
 test: $(VENV)/.dev fresh ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev fresh ## the long fault, load and fuzz runs
 	$(BIN)/python -m pytest -m soak $(ARGS)
