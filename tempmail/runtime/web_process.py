@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import uvicorn
 
-from tempmail.errors import ObjectsUnavailable
+from tempmail.errors import ObjectsUnavailable, StoreUnavailable
 from tempmail.log import get_log
 from tempmail.ports import Objects, Store
 from tempmail.runtime import sandbox, sending, wiring
@@ -17,6 +17,7 @@ from tempmail.runtime.http_protocol import BoundedHttp
 from tempmail.runtime.site import Site
 from tempmail.services.batch import GroupCommit
 from tempmail.services.extraction import Extractor
+from tempmail.services.forwarding import ForwardConsent
 from tempmail.services.outbox_worker import OutboxWorker
 
 _log = get_log("web")
@@ -75,9 +76,9 @@ async def serve_web(site: Site, life: Life) -> None:
             sandbox.Work("capsules", capsules.run_once, CAPSULES_LOOK_S),
             *(() if sandboxes is None else sandboxes.works),
         ]
-        consent = wiring.forward_consent(settings, store, site.clock)
-        for rule in settings.forward_rules:
-            await consent.ask(rule.email)
+        await ask_targets(
+            wiring.forward_consent(settings, store, site.clock), [rule.email for rule in settings.forward_rules]
+        )
         app = wiring.web_app(site, store, objects, version, guests, outbound, below)
         config = uvicorn.Config(
             app,
@@ -106,6 +107,16 @@ async def serve_web(site: Site, life: Life) -> None:
         await routes.close()
         await objects.close()
         await store.close()
+
+
+async def ask_targets(consent: ForwardConsent, targets: Sequence[str]) -> None:
+    """Ask those that FORWARD_RULES name whether they want the mail. The server starts also where the question cannot be
+    stored now: mail to them waits for their answer anyway, and the next start asks again."""
+    try:
+        for target in targets:
+            await consent.ask(target)
+    except StoreUnavailable as exc:
+        _log.warning("forward.not_asked", exc=exc)
 
 
 @contextlib.asynccontextmanager

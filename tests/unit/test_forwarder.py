@@ -12,6 +12,7 @@ from tempmail.domain.outbound import OutboundMessage
 from tempmail.domain.srs import SenderRewriting
 from tempmail.errors import BadRequest, InvalidOutbound, NotFound
 from tempmail.ports.outbound import OutboxDetail, OutboxFilter
+from tempmail.runtime.web_process import ask_targets
 from tempmail.services.forwarding import (
     ASK_AGAIN_AFTER_S,
     CODE_VALID_S,
@@ -219,5 +220,16 @@ def test_targets_that_never_answer_are_forgotten() -> None:
             site.clock.advance(FORGOTTEN_AFTER_S + 1)
             await site.consent.ask("other@x.example")
             assert await site.store.forward_targets.find(TARGET) is None
+
+    asyncio.run(case())
+
+
+def test_a_server_starts_though_the_question_to_a_target_cannot_be_stored() -> None:
+    async def case() -> None:
+        async with Site(verify=True) as site:
+            await ask_targets(site.consent, ["one@x.example", "two@x.example"])
+            assert sorted(question.to[0] for question in await site.questions()) == ["one@x.example", "two@x.example"]
+        # The store is closed now.
+        await ask_targets(site.consent, ["three@x.example"])
 
     asyncio.run(case())
